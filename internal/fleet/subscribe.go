@@ -1,0 +1,47 @@
+package fleet
+
+import "sync"
+
+// Subscription wakes its one reader when something changed. Wakes are
+// conflated: the reader looks at the state, so one pending wake is enough.
+type Subscription struct {
+	C    <-chan struct{}
+	c    chan struct{}
+	from *subscribers
+}
+
+// Close ends the subscription. C is not closed.
+func (s *Subscription) Close() {
+	s.from.mu.Lock()
+	defer s.from.mu.Unlock()
+	delete(s.from.set, s)
+}
+
+// subscribers is a set of subscriptions. The zero value is ready.
+type subscribers struct {
+	mu  sync.Mutex
+	set map[*Subscription]struct{}
+}
+
+func (s *subscribers) add() *Subscription {
+	c := make(chan struct{}, 1)
+	sub := &Subscription{C: c, c: c, from: s}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.set == nil {
+		s.set = make(map[*Subscription]struct{})
+	}
+	s.set[sub] = struct{}{}
+	return sub
+}
+
+func (s *subscribers) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for sub := range s.set {
+		select {
+		case sub.c <- struct{}{}:
+		default:
+		}
+	}
+}

@@ -1,0 +1,8 @@
+// Package ros knows ROS 2 without speaking it: names, QoS, the node graph as a
+// fold over discovery facts, and the decoding of samples into fleet
+// observations. What it needs of a ROS 2 domain is the small Transport
+// interface; internal/dds and cmd/muster-rclgo fulfil it.
+//
+// Everything but Follower is pure and starts no goroutine. Follower.Run owns
+// the two that read a Transport, and waits for them.
+package ros
