@@ -1,0 +1,134 @@
+package rollout
+
+import (
+	"maps"
+	"time"
+)
+
+// State is where a whole rollout stands.
+type State string
+
+// The states of a rollout. Stopping finishes the robots in hand and starts no
+// other; its Outcome says how it will end.
+const (
+	StateRunning   State = "running"
+	StatePaused    State = "paused"
+	StateStopping  State = "stopping"
+	StateCompleted State = "completed" // every robot is done or skipped
+	StateFailed    State = "failed"    // stopped by failures
+	StateAborted   State = "aborted"   // stopped by a person
+)
+
+// Terminal reports whether the state is final.
+func (s State) Terminal() bool {
+	return s == StateCompleted || s == StateFailed || s == StateAborted
+}
+
+// Step is where one robot stands.
+type Step string
+
+// The steps of a robot, see the table in the architecture.
+const (
+	StepQueued        Step = "queued"
+	StepPulling       Step = "pulling"
+	StepWaiting       Step = "waiting"
+	StepReplacing     Step = "replacing"
+	StepVerifying     Step = "verifying"
+	StepRollingBack   Step = "rolling-back"
+	StepDone          Step = "done"
+	StepRolledBack    Step = "rolled-back"
+	StepFailed        Step = "failed"
+	StepSkipped       Step = "skipped"
+	StepNeedsOperator Step = "needs-operator"
+)
+
+// Terminal reports whether the step is final.
+func (s Step) Terminal() bool {
+	switch s {
+	case StepDone, StepRolledBack, StepFailed, StepSkipped, StepNeedsOperator:
+		return true
+	default:
+		return false
+	}
+}
+
+// Down reports whether a robot in this step may be without its container.
+func (s Step) Down() bool {
+	return s == StepReplacing || s == StepVerifying || s == StepRollingBack
+}
+
+// Bad reports whether the step counts as a failure.
+func (s Step) Bad() bool {
+	return s == StepRolledBack || s == StepFailed || s == StepNeedsOperator
+}
+
+// Status is how far a rollout came. Only Next makes a new one.
+type Status struct {
+	Version   int       `json:"version"` // of this format: 1
+	Rollout   string    `json:"rollout"`
+	State     State     `json:"state"`
+	Reason    string    `json:"reason,omitempty"` // why it is in this state, in words
+	StartedAt time.Time `json:"started_at"`
+	EndedAt   time.Time `json:"ended_at,omitzero"`
+	// Ending is the state that a stopping rollout will end in.
+	Ending State `json:"ending,omitempty"`
+	// Wish is the number of the last operator's wish that was taken in.
+	Wish uint64 `json:"wish,omitempty"`
+
+	// Robots has an entry for each robot that left StepQueued; the store keeps
+	// each under its own key.
+	Robots map[string]RobotStatus `json:"robots,omitempty"`
+
+	// Revision is the store's revision of this status; Next leaves it alone.
+	Revision int64 `json:"revision"`
+}
+
+// RobotStatus is how far one robot came.
+type RobotStatus struct {
+	Step     Step      `json:"step"`
+	Since    time.Time `json:"since"`              // when the step was entered
+	Deadline time.Time `json:"deadline,omitzero"`  // of the step
+	Reason   string    `json:"reason,omitempty"`   // why it is in this step, in words
+	Attempt  int       `json:"attempt,omitempty"`  // failed tries of the step's action
+	RetryAt  time.Time `json:"retry_at,omitzero"`  // not before
+	PassAt   time.Time `json:"pass_at,omitzero"`   // since when all gates pass, verifying only
+	Acted    bool      `json:"acted,omitempty"`    // the step's action has succeeded
+	Tidy     bool      `json:"tidy,omitempty"`     // terminal, and nothing is left to remove
+	Restarts int       `json:"restarts,omitempty"` // of the container when verifying began
+}
+
+// Robot is the status of a robot, StepQueued when there is no entry.
+func (s *Status) Robot(id string) RobotStatus {
+	if r, ok := s.Robots[id]; ok {
+		return r
+	}
+	return RobotStatus{Step: StepQueued, Since: s.StartedAt}
+}
+
+func (s Status) clone() Status {
+	s.Robots = maps.Clone(s.Robots)
+	if s.Robots == nil {
+		s.Robots = make(map[string]RobotStatus)
+	}
+	return s
+}
+
+// Wish is what operators want of a running rollout. It is a desired state, not
+// a queue: any manager writes it, the runner takes in the newest.
+type Wish struct {
+	Seq    uint64    `json:"seq"`
+	Action Action    `json:"action"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// Action is an operator's action on a rollout.
+type Action string
+
+// The operator's actions.
+const (
+	ActionPause  Action = "pause"
+	ActionResume Action = "resume"
+	ActionAbort  Action = "abort" // finish the robots in hand, start no other
+)
