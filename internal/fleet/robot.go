@@ -1,9 +1,6 @@
 package fleet
 
-import (
-	"maps"
-	"time"
-)
+import "time"
 
 // Robot is one machine with one ROS namespace. A Robot is a value: its slices
 // and maps are never changed in place once it left the Registry, so a copy may
@@ -153,11 +150,4 @@ func (r *Robot) Topic(name string) (Topic, bool) {
 func (p *Pose) Moving() bool {
 	const still = 0.02
 	return p.Speed > still || p.Speed < -still || p.Turn > still || p.Turn < -still
-}
-
-// clone copies what Apply may change in place.
-func (r *Robot) clone() Robot {
-	c := *r
-	c.Labels = maps.Clone(r.Labels)
-	return c
 }

@@ -1,0 +1,65 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/muster-fleet/muster/internal/fleet"
+)
+
+// Report is a rollout as people and programs read it: the plan, how far it
+// came, and why each robot is where it is now.
+type Report struct {
+	ID        string      `json:"id"`
+	State     State       `json:"state"`
+	Reason    string      `json:"reason"`
+	Image     PinnedImage `json:"image"`
+	Note      string      `json:"note,omitempty"`
+	CreatedAt time.Time   `json:"created_at"`
+	CreatedBy string      `json:"created_by"`
+	StartedAt time.Time   `json:"started_at,omitzero"`
+	EndedAt   time.Time   `json:"ended_at,omitzero"`
+	Waves     int         `json:"waves"`
+	Revision  int64       `json:"revision"`
+	// Actions are what an operator may do now.
+	Actions []Action      `json:"actions"`
+	Counts  map[Step]int  `json:"counts"` // robots by step; steps without robots are absent
+	Total   int           `json:"total"`
+	Ended   int           `json:"ended"` // robots in a terminal step
+	Robots  []RobotReport `json:"robots"`
+	Spec    Spec          `json:"spec"`
+	Held    string        `json:"held,omitempty"` // why nobody acts on it now (store unreachable, no runner)
+}
+
+// RobotReport is one robot's line of a Report, in the plan's order.
+type RobotReport struct {
+	Robot     string      `json:"robot"`
+	Engine    string      `json:"engine"`
+	Container string      `json:"container"`
+	Wave      int         `json:"wave"`
+	From      fleet.Image `json:"from"`
+	Step      Step        `json:"step"`
+	Since     time.Time   `json:"since,omitzero"`
+	Deadline  time.Time   `json:"deadline,omitzero"`
+	Reason    string      `json:"reason,omitempty"` // why it entered this step
+	Why       string      `json:"why,omitempty"`    // what it waits for now
+	Attempt   int         `json:"attempt,omitempty"`
+	Gates     []Gate      `json:"gates,omitempty"` // as they stand now, while waiting or verifying
+}
+
+// Gate is the present answer of one gate.
+type Gate struct {
+	Name    string  `json:"name"` // "container", "nodes", "topic /robot1/odom", "stationary" …
+	Outcome Outcome `json:"outcome"`
+	Reason  string  `json:"reason"` // in words, with the figures
+}
+
+// Outcome is what a gate answers. No data is inconclusive, never a pass.
+type Outcome string
+
+// The outcomes of a gate.
+const (
+	Pass         Outcome = "pass"
+	Fail         Outcome = "fail"
+	Inconclusive Outcome = "inconclusive"
+	GateError    Outcome = "error"
+)
