@@ -63,3 +63,49 @@ const (
 	Inconclusive Outcome = "inconclusive"
 	GateError    Outcome = "error"
 )
+
+// MakeReport puts plan, status and the reasons of the newest decision together.
+func MakeReport(p Plan, s Status, why map[string]Waiting) Report {
+	r := Report{
+		ID: p.ID, State: s.State, Reason: s.Reason, Image: p.Image, Note: p.Spec.Note,
+		CreatedAt: p.CreatedAt, CreatedBy: p.CreatedBy, StartedAt: s.StartedAt, EndedAt: s.EndedAt,
+		Waves: p.Waves, Revision: s.Revision, Actions: actions(s.State), Spec: p.Spec,
+		Counts: make(map[Step]int), Total: len(p.Robots), Robots: make([]RobotReport, 0, len(p.Robots)),
+	}
+	for _, rp := range p.Robots {
+		rr := robotReport(rp, s, why[rp.Robot])
+		r.Counts[rr.Step]++
+		if rr.Step.Terminal() {
+			r.Ended++
+		}
+		r.Robots = append(r.Robots, rr)
+	}
+	return r
+}
+
+func robotReport(rp RobotPlan, s Status, w Waiting) RobotReport {
+	rs := s.Robot(rp.Robot)
+	switch {
+	case rp.Skip != "":
+		rs = RobotStatus{Step: StepSkipped, Since: s.StartedAt, Reason: rp.Skip}
+	case rs.Step == StepQueued && s.State.Terminal():
+		rs = RobotStatus{Step: StepSkipped, Since: s.EndedAt, Reason: "the rollout ended before its turn"}
+	}
+	return RobotReport{
+		Robot: rp.Robot, Engine: rp.Engine, Container: rp.Container, Wave: rp.Wave, From: rp.From,
+		Step: rs.Step, Since: rs.Since, Deadline: rs.Deadline, Reason: rs.Reason, Attempt: rs.Attempt,
+		Why: w.Text, Gates: w.Gates,
+	}
+}
+
+// actions are what an operator may do in a state.
+func actions(s State) []Action {
+	switch s {
+	case StateRunning:
+		return []Action{ActionPause, ActionAbort}
+	case StatePaused:
+		return []Action{ActionResume, ActionAbort}
+	default:
+		return []Action{}
+	}
+}

@@ -86,15 +86,15 @@ type Status struct {
 // RobotStatus is how far one robot came.
 type RobotStatus struct {
 	Step     Step      `json:"step"`
-	Since    time.Time `json:"since"`              // when the step was entered
-	Deadline time.Time `json:"deadline,omitzero"`  // of the step
-	Reason   string    `json:"reason,omitempty"`   // why it is in this step, in words
-	Attempt  int       `json:"attempt,omitempty"`  // failed tries of the step's action
-	RetryAt  time.Time `json:"retry_at,omitzero"`  // not before
-	PassAt   time.Time `json:"pass_at,omitzero"`   // since when all gates pass, verifying only
-	Acted    bool      `json:"acted,omitempty"`    // the step's action has succeeded
-	Tidy     bool      `json:"tidy,omitempty"`     // terminal, and nothing is left to remove
-	Restarts int       `json:"restarts,omitempty"` // of the container when verifying began
+	Since    time.Time `json:"since"`             // when the step was entered
+	Deadline time.Time `json:"deadline,omitzero"` // of the step
+	Reason   string    `json:"reason,omitempty"`  // why it is in this step, in words
+	Attempt  int       `json:"attempt,omitempty"` // failed tries of the step's action
+	Error    string    `json:"error,omitempty"`   // of the last failed try
+	RetryAt  time.Time `json:"retry_at,omitzero"` // not before
+	PassAt   time.Time `json:"pass_at,omitzero"`  // since when all gates pass, verifying only
+	Acted    bool      `json:"acted,omitempty"`   // the step's action has succeeded
+	Tidy     bool      `json:"tidy,omitempty"`    // terminal, and nothing is left to remove
 }
 
 // Robot is the status of a robot, StepQueued when there is no entry.

@@ -1,0 +1,253 @@
+package rollout
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/muster-fleet/muster/internal/fleet"
+)
+
+var t0 = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+const (
+	oldDigest = "sha256:0000000000000000000000000000000000000000000000000000000000000001"
+	newDigest = "sha256:0000000000000000000000000000000000000000000000000000000000000002"
+)
+
+// world is a small fleet that obeys the verbs of Next: it plays runner, store,
+// engines and robots in one, one event at a time, so that a test can cut it
+// anywhere.
+type world struct {
+	plan   Plan
+	status Status
+	wish   Wish
+	now    time.Time
+	since  time.Time // of the present runner
+
+	robots map[string]*simRobot
+	last   Decision
+	trace  []string
+	verbs  int // carried out so far
+
+	domainDown bool
+}
+
+// simRobot is a robot with its two containers.
+type simRobot struct {
+	newMade, newRuns, oldRuns, oldGone bool
+	pulled                             bool
+	newSince                           time.Time
+	silentNew                          bool // the new image never publishes
+	crashNew                           bool // the new container ends at once
+	engine                             fleet.EngineState
+	moving                             bool
+	offline                            bool
+
+	held    bool
+	foreign string // holds the lease instead of us
+	retryAt time.Time
+	busy    *Command
+	result  *Result
+	fail    map[Verb][]Result // what the next tries of a verb give
+}
+
+func newWorld(n int, spec Spec) *world {
+	w := &world{now: t0, since: t0, robots: make(map[string]*simRobot)}
+	snap := fleet.Snapshot{}
+	for i := range n {
+		id := fmt.Sprintf("r%d", i+1)
+		w.robots[id] = &simRobot{oldRuns: true, engine: fleet.EngineUp, fail: make(map[Verb][]Result)}
+		snap.Robots = append(snap.Robots, w.fleetRobot(id))
+		snap.Engines = append(snap.Engines, fleet.Engine{Name: "e-" + id, State: fleet.EngineUp, OS: "linux", Arch: "amd64"})
+	}
+	if spec.Image == "" {
+		spec.Image = "registry/amr:2"
+	}
+	if spec.Robots == "" {
+		spec.Robots = "all"
+	}
+	p, err := NewPlan(PlanInput{
+		ID: "ro", By: "ada", Spec: spec, Generation: 7, Fleet: snap, Now: t0,
+		Image: PinnedImage{Ref: spec.Image, Repository: "registry/amr", Digest: newDigest},
+	})
+	if err != nil {
+		panic(err)
+	}
+	w.plan = p
+	w.status = Status{Version: 1, Rollout: "ro", State: StateRunning, StartedAt: t0}
+	return w
+}
+
+func (w *world) fleetRobot(id string) fleet.Robot {
+	s := w.robots[id]
+	r := fleet.Robot{ID: id, Namespace: "/" + id, Engine: "e-" + id, Quality: fleet.QualityLive, LastSeen: w.now}
+	r.Pose = &fleet.Pose{Receive: w.now}
+	if s.moving {
+		r.Pose.Speed = 1
+	}
+	if s.offline {
+		r.Quality, r.LastSeen = fleet.QualityOffline, t0
+	}
+	old := fleet.Container{
+		ID: id + "-old", Name: "amr", Engine: "e-" + id, Role: fleet.RoleCurrent, State: state(s.oldRuns),
+		Image: fleet.Image{Ref: "registry/amr:1", Digest: oldDigest},
+	}
+	if s.newRuns || s.newMade && !s.oldRuns {
+		old.Name, old.Role = "amr.previous", fleet.RolePrevious
+	}
+	if !s.oldGone {
+		r.Containers = append(r.Containers, old)
+	}
+	if s.newMade {
+		c := fleet.Container{
+			ID: id + "-new", Name: "amr", Engine: "e-" + id, Role: fleet.RoleCurrent, State: state(s.newRuns),
+			Image: fleet.Image{Ref: "registry/amr@" + newDigest, Digest: newDigest}, Generation: 7, Digest: newDigest, Rollout: "ro",
+		}
+		if s.oldRuns {
+			c.Name, c.Role = "amr.successor", fleet.RoleSuccessor
+		}
+		r.Containers = append(r.Containers, c)
+	}
+	if s.oldRuns || s.newRuns && !s.silentNew {
+		r.Nodes = []fleet.Node{{Name: "driver", Namespace: "/" + id}}
+		r.Topics = []fleet.Topic{{Name: "/" + id + "/odom", Type: "nav_msgs/msg/Odometry", Hz: 10, UsualHz: 10, Last: w.now}}
+	}
+	return r
+}
+
+func state(runs bool) string {
+	if runs {
+		return "running"
+	}
+	return "exited"
+}
+
+func (w *world) facts() Facts {
+	f := Facts{Since: w.since, DomainOK: !w.domainDown, Robots: make(map[string]RobotFacts)}
+	for id, s := range w.robots {
+		rf := RobotFacts{
+			Known: true, Robot: w.fleetRobot(id), Held: s.held, LockedBy: s.foreign, LockRetryAt: s.retryAt,
+			Engine: fleet.Engine{Name: "e-" + id, State: s.engine, Error: "connection refused"}, Result: s.result,
+		}
+		if s.busy != nil {
+			rf.Busy = s.busy.Verb
+		}
+		f.Robots[id] = rf
+	}
+	return f
+}
+
+// decide runs Next once and stores and starts what it says.
+func (w *world) decide() {
+	before := w.status.clone()
+	d := Next(w.plan, w.status, w.wish, w.facts(), w.now)
+	w.last, w.status = d, d.Status
+	for _, s := range w.robots {
+		s.result = nil
+	}
+	for _, id := range d.Cancel {
+		if s := w.robots[id]; s.busy != nil {
+			w.finish(id, Result{Verb: s.busy.Verb, Err: "cancelled"})
+		}
+	}
+	for _, c := range d.Commands {
+		c := c
+		w.robots[w.plan.Robots[c.Robot].Robot].busy = &c
+	}
+	w.note(before)
+}
+
+func (w *world) note(before Status) {
+	for _, rp := range w.plan.Robots {
+		was, is := before.Robot(rp.Robot), w.status.Robot(rp.Robot)
+		if was.Step != is.Step {
+			w.tracef("%s %s → %s: %s", rp.Robot, was.Step, is.Step, is.Reason)
+		}
+	}
+	if before.State != w.status.State {
+		w.tracef("rollout %s → %s: %s", before.State, w.status.State, w.status.Reason)
+	}
+}
+
+func (w *world) tracef(format string, args ...any) {
+	w.trace = append(w.trace, fmt.Sprintf("%6s  ", w.now.Sub(t0).Round(100*time.Millisecond))+fmt.Sprintf(format, args...))
+}
+
+// effect carries out the verb in flight of a robot, in the world only.
+func (w *world) effect(id string) Result {
+	s := w.robots[id]
+	verb := s.busy.Verb
+	w.verbs++
+	if next := s.fail[verb]; len(next) > 0 {
+		s.fail[verb] = next[1:]
+		next[0].Verb = verb
+		return next[0]
+	}
+	if s.engine != fleet.EngineUp && verb != VerbLock && verb != VerbUnlock {
+		return Result{Verb: verb, Err: "connection refused"}
+	}
+	switch verb {
+	case VerbPull:
+		s.pulled = true
+	case VerbReplace:
+		s.newMade, s.oldRuns, s.newRuns, s.newSince = true, false, !s.crashNew, w.now
+	case VerbRollback:
+		s.newRuns, s.oldRuns = false, true
+	case VerbCommit:
+		s.oldGone = true
+	case VerbDiscard:
+		s.newMade, s.newRuns = false, false
+	case VerbLock:
+		s.held = s.foreign == ""
+		s.retryAt = w.now.Add(2 * time.Second)
+	case VerbUnlock:
+		s.held = false
+	}
+	return Result{Verb: verb}
+}
+
+// finish reports a verb's end to the runner.
+func (w *world) finish(id string, r Result) {
+	s := w.robots[id]
+	s.busy = nil
+	if r.Verb != VerbLock && r.Verb != VerbUnlock {
+		s.result = &r
+	}
+}
+
+// settle carries out what is in flight and decides until nothing more happens
+// at this moment.
+func (w *world) settle() {
+	for range 1000 {
+		before := w.status.clone()
+		w.decide()
+		idle := reflect.DeepEqual(before, w.status.clone())
+		for _, rp := range w.plan.Robots {
+			if w.robots[rp.Robot].busy != nil {
+				w.finish(rp.Robot, w.effect(rp.Robot))
+				idle = false
+			}
+		}
+		if idle {
+			return
+		}
+	}
+	panic("the world does not settle")
+}
+
+// advance lets time pass in steps of half a second.
+func (w *world) advance(d time.Duration) {
+	for end := w.now.Add(d); w.now.Before(end); {
+		w.now = w.now.Add(500 * time.Millisecond)
+		w.settle()
+	}
+}
+
+// crash replaces the runner: it forgets what was in flight and its leases.
+func (w *world) crash() {
+	w.since = w.now
+	for _, s := range w.robots {
+		s.busy, s.result, s.held = nil, nil, false
+	}
+}
