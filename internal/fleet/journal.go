@@ -37,7 +37,7 @@ type Journal struct {
 	mu   sync.Mutex
 	ring []Event // guarded by mu; Seq s is at (s-1) % JournalSize
 	last uint64  // guarded by mu
-	subs subscribers
+	subs Wakers
 }
 
 // Record numbers an event, keeps it and wakes the subscribers.
@@ -51,7 +51,7 @@ func (j *Journal) Record(e Event) Event {
 		j.ring[(e.Seq-1)%JournalSize] = e
 	}
 	j.mu.Unlock()
-	j.subs.wake()
+	j.subs.Wake()
 	return e
 }
 
@@ -78,4 +78,4 @@ func (j *Journal) Last() uint64 {
 }
 
 // Subscribe returns a subscription that is woken at every event.
-func (j *Journal) Subscribe() *Subscription { return j.subs.add() }
+func (j *Journal) Subscribe() *Subscription { return j.subs.Subscribe() }

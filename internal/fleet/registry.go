@@ -27,7 +27,7 @@ type Registry struct {
 	gone    []Gone                 // guarded by mu; newest last, bounded
 	events  []Event                // guarded by mu; recorded once the lock is free
 
-	subs subscribers
+	subs Wakers
 }
 
 // Gone says that a robot was removed from the fleet at a version.
@@ -105,7 +105,7 @@ func (r *Registry) unlock(before uint64) {
 		r.journal.Record(e)
 	}
 	if changed {
-		r.subs.wake()
+		r.subs.Wake()
 	}
 }
 
@@ -229,7 +229,7 @@ func (r *Registry) Engines() []Engine {
 }
 
 // Subscribe returns a subscription that is woken when a version was given.
-func (r *Registry) Subscribe() *Subscription { return r.subs.add() }
+func (r *Registry) Subscribe() *Subscription { return r.subs.Subscribe() }
 
 // nextVersion gives out the next version. The caller holds mu.
 func (r *Registry) nextVersion() uint64 {

@@ -7,7 +7,7 @@ import "sync"
 type Subscription struct {
 	C    <-chan struct{}
 	c    chan struct{}
-	from *subscribers
+	from *Wakers
 }
 
 // Close ends the subscription. C is not closed.
@@ -17,13 +17,15 @@ func (s *Subscription) Close() {
 	delete(s.from.set, s)
 }
 
-// subscribers is a set of subscriptions. The zero value is ready.
-type subscribers struct {
+// Wakers is a set of subscriptions. The zero value is ready; all methods are
+// safe for concurrent use.
+type Wakers struct {
 	mu  sync.Mutex
 	set map[*Subscription]struct{}
 }
 
-func (s *subscribers) add() *Subscription {
+// Subscribe adds a subscription.
+func (s *Wakers) Subscribe() *Subscription {
 	c := make(chan struct{}, 1)
 	sub := &Subscription{C: c, c: c, from: s}
 	s.mu.Lock()
@@ -35,7 +37,8 @@ func (s *subscribers) add() *Subscription {
 	return sub
 }
 
-func (s *subscribers) wake() {
+// Wake wakes every subscription.
+func (s *Wakers) Wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for sub := range s.set {

@@ -1,0 +1,172 @@
+// Package rollouttest has the seams of package rollout in memory, for tests
+// and for scale: a store with fencing, an elector with leases that a test can
+// take away, and a fleet of engines. They are small real implementations and
+// own no goroutine but those whose caller waits for them.
+package rollouttest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"sync"
+
+	"github.com/muster-fleet/muster/internal/fleet"
+	"github.com/muster-fleet/muster/internal/rollout"
+)
+
+// ErrDown is what a store gives while it is cut off.
+var ErrDown = errors.New("store is cut off")
+
+// Store is a rollout.Store in memory, with the fence of an Elector.
+type Store struct {
+	mu         sync.Mutex
+	rollouts   map[string]rollout.Stored
+	order      []string
+	index      int64
+	revision   int64
+	generation uint64
+	term       int64 // revision of the present term; 0 when none
+	down       bool
+	saves      int
+	wakers     fleet.Wakers
+}
+
+var _ rollout.Store = (*Store)(nil)
+
+// NewStore makes an empty store.
+func NewStore() *Store { return &Store{rollouts: make(map[string]rollout.Stored)} }
+
+// SetDown cuts the store off, or heals it.
+func (s *Store) SetDown(down bool) {
+	s.mu.Lock()
+	s.down = down
+	s.mu.Unlock()
+	s.wakers.Wake()
+}
+
+// Saves is how many times a status was saved.
+func (s *Store) Saves() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.saves
+}
+
+// do runs one transaction.
+func (s *Store) do(f func() error) error {
+	s.mu.Lock()
+	defer s.wakers.Wake()
+	defer s.mu.Unlock()
+	if s.down {
+		return ErrDown
+	}
+	return f()
+}
+
+// Create stores a new rollout.
+func (s *Store) Create(_ context.Context, p rollout.Plan, st rollout.Status, seen int64) error {
+	return s.do(func() error {
+		if _, there := s.rollouts[p.ID]; there || seen != s.index {
+			return rollout.ErrConflict
+		}
+		s.index++
+		s.revision++
+		st.Revision = s.revision
+		s.rollouts[p.ID] = rollout.Stored{Plan: p, Status: copyStatus(st)}
+		s.order = append([]string{p.ID}, s.order...)
+		return nil
+	})
+}
+
+// List returns all rollouts.
+func (s *Store) List(context.Context) ([]rollout.Stored, int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return nil, 0, ErrDown
+	}
+	all := make([]rollout.Stored, 0, len(s.order))
+	for _, id := range s.order {
+		st := s.rollouts[id]
+		st.Status = copyStatus(st.Status)
+		all = append(all, st)
+	}
+	return all, s.index, nil
+}
+
+// Load returns one rollout.
+func (s *Store) Load(_ context.Context, id string) (rollout.Stored, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return rollout.Stored{}, ErrDown
+	}
+	st, ok := s.rollouts[id]
+	if !ok {
+		return st, rollout.ErrNotFound
+	}
+	st.Status = copyStatus(st.Status)
+	return st, nil
+}
+
+// Save replaces a status under the fence.
+func (s *Store) Save(_ context.Context, f rollout.Fence, prev, next rollout.Status) (rollout.Status, error) {
+	err := s.do(func() error {
+		st, ok := s.rollouts[prev.Rollout]
+		switch {
+		case f.Revision != s.term:
+			return rollout.ErrFenced
+		case !ok || st.Status.Revision != prev.Revision:
+			return rollout.ErrConflict
+		}
+		s.revision++
+		s.saves++
+		next.Revision = s.revision
+		st.Status = copyStatus(next)
+		s.rollouts[prev.Rollout] = st
+		return nil
+	})
+	return next, err
+}
+
+// PutWish stores a wish under the next number.
+func (s *Store) PutWish(_ context.Context, id string, w rollout.Wish) (rollout.Wish, error) {
+	err := s.do(func() error {
+		st, ok := s.rollouts[id]
+		if !ok {
+			return rollout.ErrNotFound
+		}
+		w.Seq = st.Wish.Seq + 1
+		st.Wish = w
+		s.rollouts[id] = st
+		return nil
+	})
+	return w, err
+}
+
+// NextGeneration counts.
+func (s *Store) NextGeneration(context.Context) (uint64, error) {
+	err := s.do(func() error { s.generation++; return nil })
+	return s.generation, err
+}
+
+// Watch signals each change until ctx ends.
+func (s *Store) Watch(ctx context.Context) <-chan struct{} {
+	sub := s.wakers.Subscribe()
+	context.AfterFunc(ctx, sub.Close)
+	return sub.C
+}
+
+// copyStatus goes through JSON, as a real store does.
+func copyStatus(s rollout.Status) rollout.Status {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	var c rollout.Status
+	if err := json.Unmarshal(b, &c); err != nil {
+		panic(err)
+	}
+	c.Robots = maps.Clone(c.Robots)
+	return c
+}

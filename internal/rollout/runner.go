@@ -1,0 +1,328 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-fleet/muster/internal/fleet"
+)
+
+// RunnerOptions are what a Runner works with. All are required but DomainOK.
+type RunnerOptions struct {
+	Store    Store
+	Elector  Elector
+	Engine   Engine
+	Registry *fleet.Registry
+	Log      *slog.Logger
+	// DomainOK says whether the ROS domain is joined and answers; nil means it
+	// always does.
+	DomainOK func() bool
+}
+
+// Runner carries out rollouts while this manager is the elected one. It is the
+// only code with effects on robots.
+//
+// It decides anew whenever the store or the fleet changed, a verb ended or the
+// last decision asked for it. What it remembers between two decisions (leases,
+// verbs in flight, results not yet taken in) may be lost at any time: the next
+// runner finds the intent in the store and the truth on the engines.
+type Runner struct {
+	RunnerOptions
+
+	leading atomic.Bool
+	held    atomic.Pointer[string] // why nothing is done, "" when all is well
+}
+
+// NewRunner makes a runner; Run starts it.
+func NewRunner(o RunnerOptions) *Runner {
+	if o.DomainOK == nil {
+		o.DomainOK = func() bool { return true }
+	}
+	r := &Runner{RunnerOptions: o}
+	r.hold("not elected yet")
+	return r
+}
+
+// Leading reports whether this manager is the runner now.
+func (r *Runner) Leading() bool { return r.leading.Load() }
+
+// Held is why this manager's runner does nothing, "" when it leads and works.
+func (r *Runner) Held() string { return *r.held.Load() }
+
+func (r *Runner) hold(why string) { r.held.Store(&why) }
+
+// Run campaigns and leads, again and again, until ctx ends.
+func (r *Runner) Run(ctx context.Context) error {
+	for attempt := 1; ctx.Err() == nil; attempt++ {
+		term, t, err := r.Elector.Campaign(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				break
+			}
+			r.hold("the store can not be reached: " + err.Error())
+			r.Log.WarnContext(ctx, "campaign for the rollout runner", "err", err, "attempt", attempt)
+			pause(ctx, backoff(attempt))
+			continue
+		}
+		attempt = 0
+		r.lead(ctx, term, t)
+	}
+	return nil
+}
+
+// lead works for one term and gives it back when nothing of it is in flight.
+func (r *Runner) lead(ctx, term context.Context, t Term) {
+	r.Log.InfoContext(ctx, "this manager runs the rollouts", "lease", t.Fence().Key)
+	r.leading.Store(true)
+	r.hold("")
+	w := newTermWork(r, t)
+	w.run(term)
+	r.leading.Store(false)
+	if ctx.Err() == nil {
+		r.hold("the runner's lease was lost")
+		r.Log.WarnContext(ctx, "the runner's lease was lost: rollouts are held")
+	}
+	resign, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	if err := t.Resign(resign); err != nil {
+		r.Log.DebugContext(ctx, "resign", "err", err)
+	}
+}
+
+// termWork is what one term holds. run owns the goroutines of the verbs.
+type termWork struct {
+	*Runner
+	term  Term
+	since time.Time // when this term began to watch
+
+	verbs sync.WaitGroup
+	wake  chan struct{} // of size 1
+
+	mu     sync.Mutex
+	robots map[string]*inFlight // guarded by mu; by robot
+
+	stored map[string]*Stored // owned by run; the rollouts that have not ended
+}
+
+// inFlight is what this term does with one robot.
+type inFlight struct {
+	lock    Lock
+	leased  context.Context // ends with the lease
+	busy    Verb
+	cancel  context.CancelFunc
+	result  *Result
+	owner   string    // who held the lease when we last asked
+	retryAt time.Time // for the lease
+}
+
+func newTermWork(r *Runner, t Term) *termWork {
+	return &termWork{
+		Runner: r, term: t, since: time.Now(), wake: make(chan struct{}, 1),
+		robots: make(map[string]*inFlight), stored: make(map[string]*Stored),
+	}
+}
+
+// run decides until the term ends, then waits for the verbs in flight, whose
+// contexts end with it, and gives the leases back.
+func (w *termWork) run(ctx context.Context) {
+	changed := w.Store.Watch(ctx)
+	fleetChanged := w.Registry.Subscribe()
+	defer fleetChanged.Close()
+	reload := true
+	for attempt := 0; ctx.Err() == nil; {
+		next, err := w.round(ctx, reload)
+		reload = err != nil
+		switch {
+		case errors.Is(err, ErrFenced):
+			w.Log.WarnContext(ctx, "another manager is the runner now")
+			w.drain(ctx)
+			return
+		case errors.Is(err, ErrConflict):
+			attempt = 0
+			continue // read again
+		case err != nil && ctx.Err() == nil:
+			attempt++
+			w.hold("the store can not be reached: " + err.Error())
+			w.Log.WarnContext(ctx, "rollouts are held", "err", err, "attempt", attempt)
+			next = time.Now().Add(backoff(attempt))
+		default:
+			attempt = 0
+			w.hold("")
+		}
+		if w.await(ctx, next, changed, fleetChanged.C) {
+			reload = true
+		}
+	}
+	w.drain(ctx)
+}
+
+// minRound keeps a busy fleet from making the runner decide without a pause.
+const minRound = 100 * time.Millisecond
+
+// await waits for a reason to decide again and reports whether the store told
+// of a change.
+func (w *termWork) await(ctx context.Context, next time.Time, changed, moved <-chan struct{}) (reload bool) {
+	if next.IsZero() {
+		next = time.Now().Add(5 * time.Second)
+	}
+	if len(w.stored) == 0 {
+		moved = nil // nothing depends on the fleet
+	}
+	t := time.NewTimer(time.Until(next))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	case <-w.wake:
+	case <-changed:
+		reload = true
+	case <-moved:
+		pause(ctx, minRound)
+	}
+	return reload
+}
+
+// round reads what changed, decides every rollout and starts the verbs. It
+// returns when to decide again at the latest.
+func (w *termWork) round(ctx context.Context, reload bool) (time.Time, error) {
+	if reload {
+		if err := w.load(ctx); err != nil {
+			return time.Time{}, err
+		}
+	}
+	var next time.Time
+	for id, st := range w.stored {
+		wake, err := w.decide(ctx, st)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if st.Status.State.Terminal() {
+			delete(w.stored, id)
+		}
+		if !wake.IsZero() && (next.IsZero() || wake.Before(next)) {
+			next = wake
+		}
+	}
+	return next, nil
+}
+
+func (w *termWork) load(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	all, _, err := w.Store.List(ctx)
+	if err != nil {
+		return err
+	}
+	clear(w.stored)
+	for i := range all {
+		if !all[i].Status.State.Terminal() {
+			w.stored[all[i].Plan.ID] = &all[i]
+		}
+	}
+	return nil
+}
+
+const storeTimeout = 5 * time.Second
+
+// maxRepeat bounds how often one rollout is decided in a row: a robot takes
+// fewer steps than that at one moment.
+const maxRepeat = 16
+
+// decide asks Next until it has nothing to change at this moment. Each status
+// is stored before its verbs begin.
+func (w *termWork) decide(ctx context.Context, st *Stored) (time.Time, error) {
+	for range maxRepeat {
+		now := time.Now().UTC()
+		facts := w.facts(&st.Plan)
+		d := Next(st.Plan, st.Status, st.Wish, facts, now)
+		changed := !sameStatus(d.Status, st.Status)
+		if changed {
+			saved, err := w.save(ctx, st.Status, d.Status)
+			if err != nil {
+				return time.Time{}, err
+			}
+			w.tell(ctx, &st.Plan, &st.Status, &saved, now)
+			st.Status = saved
+		}
+		w.taken(&st.Plan, facts)
+		for _, robot := range d.Cancel {
+			w.cancelVerb(robot)
+		}
+		for _, c := range d.Commands {
+			w.start(ctx, st.Plan.Target(c.Robot), c)
+		}
+		if !changed || st.Status.State.Terminal() {
+			return d.WakeAt, nil
+		}
+	}
+	return time.Now().Add(pollEvery), nil
+}
+
+func sameStatus(a, b Status) bool {
+	if len(a.Robots) == 0 && len(b.Robots) == 0 {
+		a.Robots, b.Robots = nil, nil
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+func (w *termWork) save(ctx context.Context, prev, next Status) (Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return w.Store.Save(ctx, w.term.Fence(), prev, next)
+}
+
+// facts gathers what is known now of the plan's robots.
+func (w *termWork) facts(p *Plan) Facts {
+	f := gather(w.Registry, p, w.since, w.DomainOK())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for robot, rf := range f.Robots {
+		if fl := w.robots[robot]; fl != nil {
+			rf.Held = fl.lock != nil && fl.leased.Err() == nil
+			rf.Busy, rf.Result = fl.busy, fl.result
+			rf.LockedBy, rf.LockRetryAt = fl.owner, fl.retryAt
+			f.Robots[robot] = rf
+		}
+	}
+	return f
+}
+
+// taken forgets the results that a stored decision has taken in.
+func (w *termWork) taken(p *Plan, f Facts) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, rp := range p.Robots {
+		if fl := w.robots[rp.Robot]; fl != nil && fl.result != nil && fl.result == f.Robots[rp.Robot].Result {
+			fl.result = nil
+		}
+	}
+}
+
+// gather reads the registry for the robots of a plan.
+func gather(reg *fleet.Registry, p *Plan, since time.Time, domainOK bool) Facts {
+	f := Facts{Since: since, DomainOK: domainOK, Robots: make(map[string]RobotFacts, len(p.Robots))}
+	engines := make(map[string]fleet.Engine)
+	for _, e := range reg.Engines() {
+		engines[e.Name] = e
+	}
+	for _, rp := range p.Robots {
+		robot, known := reg.Robot(rp.Robot)
+		f.Robots[rp.Robot] = RobotFacts{Known: known, Robot: robot, Engine: engines[rp.Engine]}
+	}
+	return f
+}
+
+// pause waits for d or for ctx.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

@@ -1,0 +1,210 @@
+package rollout_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/muster-fleet/muster/internal/fleet"
+	"github.com/muster-fleet/muster/internal/rollout"
+	"github.com/muster-fleet/muster/internal/rollout/rollouttest"
+)
+
+// house is everything around a runner, in memory.
+type house struct {
+	t       *testing.T
+	store   *rollouttest.Store
+	elector *rollouttest.Elector
+	fleet   *rollouttest.Fleet
+	service *rollout.Service
+	wg      sync.WaitGroup
+	cancel  context.CancelFunc
+}
+
+// newHouse starts a fleet of n robots and as many managers as asked for.
+func newHouse(t *testing.T, n, managers int) *house {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	h := &house{t: t, store: rollouttest.NewStore(), cancel: cancel}
+	h.elector = rollouttest.NewElector(h.store)
+	h.fleet = rollouttest.NewFleet(fleet.NewRegistry(&fleet.Journal{}), n)
+	h.wg.Go(func() { h.fleet.Run(ctx) })
+	for range managers {
+		r := rollout.NewRunner(rollout.RunnerOptions{
+			Store: h.store, Elector: h.elector, Engine: h.fleet, Registry: h.fleet.Registry, Log: slog.New(slog.DiscardHandler),
+		})
+		s := rollout.NewService(h.store, h.fleet, r)
+		h.wg.Go(func() { _ = r.Run(ctx) })
+		h.wg.Go(func() { _ = s.Run(ctx) })
+		h.service = s
+	}
+	time.Sleep(time.Second) // of the bubble: the fleet is known now
+	return h
+}
+
+func (h *house) close() {
+	h.cancel()
+	h.wg.Wait()
+}
+
+func (h *house) start(image string) string {
+	h.t.Helper()
+	r, err := h.service.Start(h.t.Context(), rollout.Spec{Image: image, Robots: "all"}, "ada", false)
+	require.NoError(h.t, err)
+	return r.ID
+}
+
+// await lets the bubble's time pass until the rollout ended.
+func (h *house) await(id string) rollout.Report {
+	h.t.Helper()
+	for range 600 {
+		time.Sleep(time.Second)
+		r, err := h.service.Get(h.t.Context(), id)
+		require.NoError(h.t, err)
+		if r.State.Terminal() {
+			return r
+		}
+	}
+	r, _ := h.service.Get(h.t.Context(), id)
+	h.t.Fatalf("rollout did not end: %+v", r)
+	return r
+}
+
+func TestRunnerCompletesOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, 3, 1)
+		defer h.close()
+		r := h.await(h.start("registry/amr:2"))
+		assert.Equal(t, rollout.StateCompleted, r.State, r.Reason)
+		for _, id := range []string{"r1", "r2", "r3"} {
+			assert.Equal(t, []string{rollouttest.NewDigest}, h.fleet.Running(id))
+		}
+		live, overlaps := h.fleet.Witness()
+		assert.Equal(t, 0, overlaps)
+		assert.GreaterOrEqual(t, live, 2)
+		assert.Less(t, h.store.Saves(), 30, "a step costs one write, waiting costs none")
+	})
+}
+
+func TestRunnerRollsASilentCanaryBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, 3, 1)
+		defer h.close()
+		r := h.await(h.start("registry/amr:3"))
+		assert.Equal(t, rollout.StateFailed, r.State)
+		assert.Contains(t, r.Reason, "not in the graph: /r1/driver")
+		for _, id := range []string{"r1", "r2", "r3"} {
+			assert.Equal(t, []string{rollouttest.OldDigest}, h.fleet.Running(id))
+		}
+		assert.Equal(t, map[rollout.Step]int{rollout.StepRolledBack: 1, rollout.StepSkipped: 2}, r.Counts)
+	})
+}
+
+// The term is taken away again and again, at every phase of the work, with two
+// managers; the result is the same and no two verbs ever meet on a robot.
+func TestRunnerSurvivesTheLossOfItsTerm(t *testing.T) {
+	for phase := range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse(t, 2, 2)
+			defer h.close()
+			id := h.start("registry/amr:2")
+			time.Sleep(time.Duration(phase) * 37 * time.Millisecond)
+			for range 5 {
+				h.elector.Depose()
+				time.Sleep(time.Duration(phase+1) * 53 * time.Millisecond)
+			}
+			r := h.await(id)
+			assert.Equal(t, rollout.StateCompleted, r.State, r.Reason)
+			_, overlaps := h.fleet.Witness()
+			assert.Zero(t, overlaps)
+			for _, robot := range []string{"r1", "r2"} {
+				assert.Equal(t, []string{rollouttest.NewDigest}, h.fleet.Running(robot))
+			}
+		})
+	}
+}
+
+func TestRunnerHoldsWhileTheStoreIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, 1, 1)
+		defer h.close()
+		id := h.start("registry/amr:2")
+		h.store.SetDown(true)
+		time.Sleep(10 * time.Second)
+		assert.Contains(t, h.service.Held(), "cut off")
+		h.store.SetDown(false)
+		assert.Equal(t, rollout.StateCompleted, h.await(id).State)
+		assert.Empty(t, h.service.Held())
+	})
+}
+
+func TestLostRepliesChangeNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, 2, 1)
+		defer h.close()
+		lost := make(map[string]bool)
+		var mu sync.Mutex
+		h.fleet.After = func(robot string, v rollout.Verb) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if key := robot + string(v); !lost[key] {
+				lost[key] = true
+				return errors.New("connection reset")
+			}
+			return nil
+		}
+		r := h.await(h.start("registry/amr:2"))
+		assert.Equal(t, rollout.StateCompleted, r.State, r.Reason)
+	})
+}
+
+func TestServiceRefusesWithTheFieldNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, 2, 1)
+		defer h.close()
+		for _, tc := range []struct {
+			spec  rollout.Spec
+			field string
+		}{
+			{rollout.Spec{Image: "registry/amr:9", Robots: "all"}, "image"},
+			{rollout.Spec{Image: "registry/amr:2", Robots: "r7"}, "robots"},
+			{rollout.Spec{Image: "registry/amr:2", Robots: "all", MaxUnavailable: -1}, "max_unavailable"},
+			{rollout.Spec{Image: "registry/amr:1", Robots: "all"}, "robots"}, // all run it already
+		} {
+			_, err := h.service.Start(t.Context(), tc.spec, "ada", false)
+			var field *rollout.FieldError
+			require.ErrorAs(t, err, &field, "%+v", tc.spec)
+			assert.Equal(t, tc.field, field.Field)
+		}
+		h.start("registry/amr:2")
+		_, err := h.service.Start(t.Context(), rollout.Spec{Image: "registry/amr:2", Robots: "r2"}, "bob", false)
+		require.ErrorIs(t, err, rollout.ErrConflict)
+	})
+}
+
+func TestWishesPauseAndResume(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, 2, 1)
+		defer h.close()
+		id := h.start("registry/amr:2")
+		_, err := h.service.Wish(t.Context(), id, rollout.ActionPause, "ada", "visitors")
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		r, err := h.service.Get(t.Context(), id)
+		require.NoError(t, err)
+		assert.Equal(t, rollout.StatePaused, r.State)
+		assert.Equal(t, "paused by ada: visitors", r.Reason)
+		_, err = h.service.Wish(t.Context(), id, rollout.ActionPause, "ada", "")
+		require.ErrorIs(t, err, rollout.ErrConflict)
+		_, err = h.service.Wish(t.Context(), id, rollout.ActionResume, "ada", "")
+		require.NoError(t, err)
+		assert.Equal(t, rollout.StateCompleted, h.await(id).State)
+	})
+}

@@ -1,0 +1,244 @@
+package rollout
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/muster-fleet/muster/internal/fleet"
+)
+
+// Service is how people and programs deal with rollouts, on any manager,
+// whether it is the runner or not. It only writes plans and wishes; Runner
+// acts. All methods are safe for concurrent use.
+type Service struct {
+	store    Store
+	resolver Resolver
+	registry *fleet.Registry
+	runner   *Runner
+	log      *slog.Logger
+	since    time.Time
+	domainOK func() bool
+
+	mu     sync.RWMutex
+	known  []Stored // guarded by mu; as last read, newest first
+	seen   int64    // guarded by mu; what the store gave with known
+	failed error    // guarded by mu; why known may be old
+
+	wakers fleet.Wakers
+}
+
+// NewService makes a service that reads and writes the runner's store.
+func NewService(store Store, resolver Resolver, runner *Runner) *Service {
+	return &Service{
+		store: store, resolver: resolver, registry: runner.Registry, runner: runner,
+		log: runner.Log, since: time.Now(), domainOK: runner.DomainOK,
+	}
+}
+
+// Run keeps what the service knows in step with the store until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	changed := s.store.Watch(ctx)
+	for attempt := 0; ctx.Err() == nil; {
+		if err := s.refresh(ctx); err != nil && ctx.Err() == nil {
+			attempt++
+			pause(ctx, backoff(attempt))
+			continue
+		}
+		attempt = 0
+		select {
+		case <-ctx.Done():
+		case <-changed:
+			pause(ctx, minRound)
+		case <-time.After(refreshEvery):
+		}
+	}
+	return nil
+}
+
+// refreshEvery bounds how old the service's knowledge gets when a watch is
+// silent.
+const refreshEvery = 5 * time.Second
+
+func (s *Service) refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	all, seen, err := s.store.List(ctx)
+	s.mu.Lock()
+	if (err == nil) != (s.failed == nil) {
+		s.log.InfoContext(ctx, "rollout store", "reachable", err == nil, "err", err)
+	}
+	s.failed = err
+	if err == nil {
+		s.known, s.seen = all, seen
+	}
+	s.mu.Unlock()
+	s.wakers.Wake()
+	return err
+}
+
+// Start plans a rollout and, unless it is a dry run, stores it; the runner
+// takes it from there. Errors: *FieldError, ErrConflict, and what the registry
+// of images answers.
+func (s *Service) Start(ctx context.Context, spec Spec, by string, dryRun bool) (Report, error) {
+	image, err := s.resolver.Resolve(ctx, spec.Image)
+	if err != nil {
+		if IsFatal(err) {
+			return Report{}, &FieldError{Field: "image", Why: err.Error()}
+		}
+		return Report{}, fmt.Errorf("resolve image %s: %w", spec.Image, err)
+	}
+	all, seen, err := s.store.List(ctx)
+	if err != nil {
+		return Report{}, fmt.Errorf("read the rollouts: %w", err)
+	}
+	in := PlanInput{
+		By: by, Spec: spec, Image: image, Fleet: s.registry.Snapshot(), Busy: busy(all), Now: time.Now().UTC(),
+	}
+	in.ID = newID(in.Now)
+	if !dryRun {
+		if in.Generation, err = s.store.NextGeneration(ctx); err != nil {
+			return Report{}, fmt.Errorf("draw a generation: %w", err)
+		}
+	}
+	p, err := NewPlan(in)
+	if err != nil {
+		return Report{}, err
+	}
+	status := Status{Version: 1, Rollout: p.ID, State: StateRunning, StartedAt: p.CreatedAt, Reason: "started by " + by}
+	if dryRun {
+		return MakeReport(p, status, nil), nil
+	}
+	if err := s.store.Create(ctx, p, status, seen); err != nil {
+		return Report{}, fmt.Errorf("store rollout %s: %w", p.ID, err)
+	}
+	s.registry.Journal().Record(fleet.Event{
+		Time: in.Now, Severity: fleet.SeverityInfo, Kind: "rollout.started", Rollout: p.ID,
+		Text: fmt.Sprintf("%s starts %s on %d robots", by, image.Ref, len(p.Robots)),
+	})
+	if err := s.refresh(ctx); err != nil {
+		return MakeReport(p, status, nil), nil // it is stored; only our copy is old
+	}
+	return s.Get(ctx, p.ID)
+}
+
+// busy maps each robot to the rollout that has not ended with it.
+func busy(all []Stored) map[string]string {
+	m := make(map[string]string)
+	for i := range all {
+		st := &all[i]
+		if st.Status.State.Terminal() {
+			continue
+		}
+		for _, rp := range st.Plan.Robots {
+			if rp.Skip == "" && !st.Status.Robot(rp.Robot).Step.Terminal() {
+				m[rp.Robot] = st.Plan.ID
+			}
+		}
+	}
+	return m
+}
+
+// newID is a rollout's id: its time of birth, for people, and 32 random bits.
+func newID(now time.Time) string {
+	var b [4]byte
+	_, _ = rand.Read(b[:])
+	return now.Format("20060102-150405-") + hex.EncodeToString(b[:])
+}
+
+// List reports all rollouts, newest first.
+func (s *Service) List(context.Context) ([]Report, error) {
+	s.mu.RLock()
+	known := s.known
+	s.mu.RUnlock()
+	reports := make([]Report, 0, len(known))
+	for i := range known {
+		reports = append(reports, s.report(&known[i]))
+	}
+	return reports, nil
+}
+
+// Get reports one rollout, or ErrNotFound.
+func (s *Service) Get(_ context.Context, id string) (Report, error) {
+	s.mu.RLock()
+	known, failed := s.known, s.failed // known is replaced, never changed
+	s.mu.RUnlock()
+	for i := range known {
+		if known[i].Plan.ID == id {
+			return s.report(&known[i]), nil
+		}
+	}
+	if failed != nil {
+		return Report{}, fmt.Errorf("read rollout %s: %w", id, failed)
+	}
+	return Report{}, fmt.Errorf("%w: %s", ErrNotFound, id)
+}
+
+// report explains a rollout by asking Next what it would wait for now. Nothing
+// is carried out, and the runner's leases are taken as held.
+func (s *Service) report(st *Stored) Report {
+	f := gather(s.registry, &st.Plan, s.since, s.domainOK())
+	for robot, rf := range f.Robots {
+		step := st.Status.Robot(robot).Step
+		rf.Held = step != StepQueued && !step.Terminal()
+		f.Robots[robot] = rf
+	}
+	d := Next(st.Plan, st.Status, st.Wish, f, time.Now().UTC())
+	r := MakeReport(st.Plan, st.Status, d.Why)
+	if !r.State.Terminal() {
+		r.Held = s.Held()
+	}
+	return r
+}
+
+// Wish stores what an operator wants of a rollout. The runner takes it in; the
+// report shows the state as it is until then.
+func (s *Service) Wish(ctx context.Context, id string, a Action, by, reason string) (Report, error) {
+	st, err := s.store.Load(ctx, id)
+	if err != nil {
+		return Report{}, fmt.Errorf("read rollout %s: %w", id, err)
+	}
+	if err := allowed(st.Status.State, a); err != nil {
+		return Report{}, err
+	}
+	w := Wish{Action: a, By: by, Reason: reason, At: time.Now().UTC()}
+	if _, err := s.store.PutWish(ctx, id, w); err != nil {
+		return Report{}, fmt.Errorf("store the wish to %s rollout %s: %w", a, id, err)
+	}
+	if err := s.refresh(ctx); err != nil {
+		return Report{}, fmt.Errorf("read rollout %s: %w", id, err)
+	}
+	return s.Get(ctx, id)
+}
+
+func allowed(state State, a Action) error {
+	for _, can := range actions(state) {
+		if can == a {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: the rollout is %s: %w", a, state, ErrConflict)
+}
+
+// Subscribe is woken when a report may have changed by what is stored.
+func (s *Service) Subscribe() *fleet.Subscription { return s.wakers.Subscribe() }
+
+// Held is why rollouts do not go on now, "" when they do.
+func (s *Service) Held() string {
+	s.mu.RLock()
+	failed := s.failed
+	s.mu.RUnlock()
+	switch {
+	case failed != nil && !errors.Is(failed, context.Canceled):
+		return "the store can not be reached: " + failed.Error()
+	case s.runner.Leading():
+		return s.runner.Held()
+	default:
+		return "" // another manager runs them
+	}
+}

@@ -1,0 +1,195 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/muster-fleet/muster/internal/fleet"
+)
+
+// start carries out one verb in its own goroutine, which the term waits for.
+func (w *termWork) start(ctx context.Context, t Target, c Command) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	fl := w.robots[t.Robot]
+	if fl == nil {
+		fl = &inFlight{}
+		w.robots[t.Robot] = fl
+	}
+	if fl.busy != "" {
+		return
+	}
+	parent := ctx
+	if c.Verb != VerbLock && c.Verb != VerbUnlock {
+		parent = fl.leased // acts only while the robot's lease lives
+		if parent == nil {
+			return
+		}
+	}
+	verbCtx, cancel := context.WithDeadline(parent, c.Deadline)
+	fl.busy, fl.cancel = c.Verb, cancel
+	lock := fl.lock
+	w.verbs.Go(func() {
+		defer cancel()
+		switch c.Verb {
+		case VerbLock:
+			w.takeLease(ctx, verbCtx, t)
+		case VerbUnlock:
+			w.giveLease(verbCtx, t, lock)
+		default:
+			w.act(verbCtx, t, c.Verb)
+		}
+	})
+}
+
+// act calls the engine and keeps the result for the next decision.
+func (w *termWork) act(ctx context.Context, t Target, v Verb) {
+	began := time.Now()
+	err := w.engineVerb(ctx, t, v)
+	res := &Result{Verb: v}
+	if err != nil {
+		res.Err, res.Fatal, res.Stale = err.Error(), IsFatal(err), errors.Is(err, ErrStale)
+		w.Log.WarnContext(ctx, "robot verb failed", "verb", v, "robot", t.Robot, "rollout", t.Rollout,
+			"container", t.Container, "fatal", res.Fatal, "err", err)
+	} else {
+		w.Log.InfoContext(ctx, "robot verb done", "verb", v, "robot", t.Robot, "rollout", t.Rollout,
+			"container", t.Container, "took", time.Since(began).Round(time.Millisecond).String())
+	}
+	w.ended(t.Robot, func(fl *inFlight) { fl.result = res })
+}
+
+func (w *termWork) engineVerb(ctx context.Context, t Target, v Verb) error {
+	switch v {
+	case VerbPull:
+		return w.Engine.Pull(ctx, t)
+	case VerbReplace:
+		return w.Engine.Replace(ctx, t)
+	case VerbRollback:
+		return w.Engine.Rollback(ctx, t)
+	case VerbCommit:
+		return w.Engine.Commit(ctx, t)
+	case VerbDiscard:
+		return w.Engine.Discard(ctx, t)
+	default:
+		return Fatal(fmt.Errorf("verb %q is none of an engine's", v))
+	}
+}
+
+// takeLease asks for the robot's lease. The lease outlives the call: it ends
+// with the term.
+func (w *termWork) takeLease(term, ctx context.Context, t Target) {
+	leased, lock, err := w.term.Lock(ctx, t.Robot)
+	w.ended(t.Robot, func(fl *inFlight) {
+		if err == nil {
+			fl.lock, fl.leased, fl.owner = lock, leased, ""
+			return
+		}
+		var held *LockedError
+		if errors.As(err, &held) {
+			fl.owner = held.Owner
+		} else if term.Err() == nil {
+			w.Log.WarnContext(term, "take a robot's lease", "robot", t.Robot, "err", err)
+		}
+		fl.retryAt = time.Now().Add(time.Second)
+	})
+}
+
+func (w *termWork) giveLease(ctx context.Context, t Target, lock Lock) {
+	if lock != nil {
+		if err := lock.Unlock(ctx); err != nil {
+			w.Log.WarnContext(ctx, "give a robot's lease back", "robot", t.Robot, "err", err)
+		}
+	}
+	w.ended(t.Robot, func(fl *inFlight) { fl.lock, fl.leased = nil, nil })
+}
+
+// ended notes how a verb ended and asks for a decision.
+func (w *termWork) ended(robot string, note func(*inFlight)) {
+	w.mu.Lock()
+	fl := w.robots[robot]
+	fl.busy, fl.cancel = "", nil
+	note(fl)
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (w *termWork) cancelVerb(robot string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if fl := w.robots[robot]; fl != nil && fl.cancel != nil {
+		fl.cancel()
+	}
+}
+
+// drain waits for the verbs, which end with their leases, and gives those
+// leases back that are still held.
+func (w *termWork) drain(ctx context.Context) {
+	w.mu.Lock()
+	for _, fl := range w.robots {
+		if fl.cancel != nil {
+			fl.cancel()
+		}
+	}
+	w.mu.Unlock()
+	w.verbs.Wait()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	for robot, fl := range w.robots {
+		if fl.lock == nil {
+			continue
+		}
+		if err := fl.lock.Unlock(ctx); err != nil {
+			w.Log.DebugContext(ctx, "give a robot's lease back", "robot", robot, "err", err)
+		}
+	}
+}
+
+// tell records the steps that were just stored as events and in the log.
+func (w *termWork) tell(ctx context.Context, p *Plan, before, after *Status, now time.Time) {
+	journal := w.Registry.Journal()
+	for _, rp := range p.Robots {
+		rs, ok := after.Robots[rp.Robot]
+		if was := before.Robot(rp.Robot); !ok || was.Step == rs.Step {
+			continue
+		}
+		w.Log.InfoContext(ctx, "robot step", "rollout", p.ID, "robot", rp.Robot, "step", rs.Step, "reason", rs.Reason)
+		journal.Record(fleet.Event{
+			Time: now, Kind: "rollout.step", Robot: rp.Robot, Rollout: p.ID, Severity: stepSeverity(rs.Step),
+			Text: fmt.Sprintf("robot %s is %s: %s", rp.Robot, rs.Step, rs.Reason),
+		})
+	}
+	if before.State != after.State {
+		w.Log.InfoContext(ctx, "rollout state", "rollout", p.ID, "state", after.State, "reason", after.Reason)
+		journal.Record(fleet.Event{
+			Time: now, Kind: "rollout." + string(after.State), Rollout: p.ID, Severity: stateSeverity(after.State),
+			Text: fmt.Sprintf("rollout %s is %s: %s", p.ID, after.State, after.Reason),
+		})
+	}
+}
+
+func stepSeverity(s Step) fleet.Severity {
+	switch s {
+	case StepNeedsOperator:
+		return fleet.SeverityAlarm
+	case StepRollingBack, StepRolledBack, StepFailed:
+		return fleet.SeverityWarning
+	default:
+		return fleet.SeverityInfo
+	}
+}
+
+func stateSeverity(s State) fleet.Severity {
+	switch s {
+	case StateFailed:
+		return fleet.SeverityAlarm
+	case StatePaused, StateStopping, StateAborted:
+		return fleet.SeverityWarning
+	default:
+		return fleet.SeverityInfo
+	}
+}
