@@ -59,6 +59,8 @@ type Error struct {
 	Offset int
 	// Err is one of the package's sentinels with the particulars.
 	Err error
+
+	whole bool // the fault is not in a field, so Path stays empty
 }
 
 // Error names type, field and offset.
@@ -81,6 +83,9 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // within puts a field, and for an element its index, in front of the path.
 func (e *Error) within(field string, index int) {
+	if e.whole {
+		return
+	}
 	if index >= 0 {
 		field = fmt.Sprintf("%s[%d]", field, index)
 	}
@@ -115,7 +120,7 @@ var encodings = map[uint16]string{
 // ErrEncapsulation.
 func ParseHeader(sample []byte) (Order, error) {
 	if len(sample) < HeaderSize {
-		return LittleEndian, &Error{Err: fmt.Errorf("%w: the sample has %d bytes, the header alone has %d",
+		return LittleEndian, &Error{whole: true, Err: fmt.Errorf("%w: the sample has %d bytes, the header alone has %d",
 			ErrEncapsulation, len(sample), HeaderSize)}
 	}
 	id := uint16(sample[0])<<8 | uint16(sample[1])
@@ -129,6 +134,6 @@ func ParseHeader(sample []byte) (Order, error) {
 	if !ok {
 		name = "unknown"
 	}
-	return LittleEndian, &Error{Err: fmt.Errorf("%w: %02x %02x (%s), want plain CDR 00 00 or 00 01",
+	return LittleEndian, &Error{whole: true, Err: fmt.Errorf("%w: %02x %02x (%s), want plain CDR 00 00 or 00 01",
 		ErrEncapsulation, sample[0], sample[1], name)}
 }

@@ -30,6 +30,7 @@ func TestEncapsulation(t *testing.T) {
 	} {
 		r := NewReader(unhex(t, header))
 		require.Zero(t, r.Uint32())
+		require.True(t, r.Failed("field")) // which is not where the fault lies
 		err := r.Finish("p/msg/T")
 		require.ErrorIs(t, err, ErrEncapsulation)
 		require.ErrorContains(t, err, want)

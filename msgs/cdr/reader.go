@@ -36,6 +36,9 @@ func NewBodyReader(body []byte, order Order) Reader {
 // Remaining is the number of bytes not yet read, 0 after a fault.
 func (r *Reader) Remaining() int { return max(len(r.body)-r.off, 0) }
 
+// OK tells that no fault has happened so far.
+func (r *Reader) OK() bool { return r.err == nil }
+
 // Failed tells whether a fault has happened, and adds the field just read to
 // the fault's path. A decoder that sees true returns at once; its caller then
 // adds its own field, and so the path grows from the inside out.

@@ -21,6 +21,9 @@ func (r *Reader) block(n, size int) []byte {
 	return r.body[off:r.off]
 }
 
+// Skip passes over n numbers of the given size in bytes.
+func (r *Reader) Skip(n, size int) { r.block(n, size) }
+
 // Bools fills an array of bools; see Bool.
 func (r *Reader) Bools(dst []bool) {
 	start := r.off

@@ -63,7 +63,9 @@ func (w *Writer) Finish(typeName string) ([]byte, error) {
 	return w.buf, nil
 }
 
-func (w *Writer) fail(reason error) {
+// Fail records that the value to be written is none of the field's type. The
+// first fault stands. The reason should wrap one of the package's sentinels.
+func (w *Writer) Fail(reason error) {
 	if w.err == nil {
 		w.err = &Error{Offset: len(w.buf) - w.body + HeaderSize, Err: reason}
 	}
@@ -140,11 +142,11 @@ func (w *Writer) Float64(v float64) { w.Uint64(math.Float64bits(v)) }
 // may have, 0 is no limit.
 func (w *Writer) String(v string, bound int) {
 	if bound > 0 && len(v) > bound {
-		w.fail(fmt.Errorf("%w: string has %d bytes, limit %d", ErrBound, len(v), bound))
+		w.Fail(fmt.Errorf("%w: string has %d bytes, limit %d", ErrBound, len(v), bound))
 		return
 	}
 	if uint64(len(v)) >= math.MaxUint32 {
-		w.fail(fmt.Errorf("%w: string has %d bytes, more than a length can say", ErrBound, len(v)))
+		w.Fail(fmt.Errorf("%w: string has %d bytes, more than a length can say", ErrBound, len(v)))
 		return
 	}
 	w.Uint32(uint32(len(v) + 1))
@@ -156,11 +158,11 @@ func (w *Writer) String(v string, bound int) {
 // 0 is no limit. It tells whether the elements may be written.
 func (w *Writer) Len(n, bound int) bool {
 	if bound > 0 && n > bound {
-		w.fail(fmt.Errorf("%w: sequence has %d elements, limit %d", ErrBound, n, bound))
+		w.Fail(fmt.Errorf("%w: sequence has %d elements, limit %d", ErrBound, n, bound))
 		return false
 	}
 	if uint64(n) > math.MaxUint32 {
-		w.fail(fmt.Errorf("%w: sequence has %d elements, more than a length can say", ErrBound, n))
+		w.Fail(fmt.Errorf("%w: sequence has %d elements, more than a length can say", ErrBound, n))
 		return false
 	}
 	w.Uint32(uint32(n))

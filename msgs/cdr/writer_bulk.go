@@ -1,21 +1,56 @@
 package cdr
 
-import "slices"
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+)
 
-// element is a number of which arrays are written in bulk.
-type element interface {
-	int8 | int16 | uint16 | int32 | uint32 | int64 | uint64 | float32 | float64
-}
+// The functions below align once and make room once, then write each element
+// in place. They call nothing through a value, so that a Writer can live on
+// its caller's stack.
 
-// writeAll aligns once and makes room once, then writes each element.
-func writeAll[T element](w *Writer, v []T, size int, write func(*Writer, T)) {
-	if len(v) == 0 {
-		return
+// room appends n elements of the given size and gives the bytes for them.
+func (w *Writer) room(n, size int) []byte {
+	if n == 0 {
+		return nil
 	}
 	w.align(size)
-	w.buf = slices.Grow(w.buf, len(v)*size)
-	for _, e := range v {
-		write(w, e)
+	start := len(w.buf)
+	w.buf = slices.Grow(w.buf, n*size)[:start+n*size]
+	return w.buf[start:]
+}
+
+func put16[T int16 | uint16](w *Writer, v []T) {
+	b := w.room(len(v), 2)
+	for i, e := range v {
+		if w.big {
+			binary.BigEndian.PutUint16(b[2*i:], uint16(e))
+		} else {
+			binary.LittleEndian.PutUint16(b[2*i:], uint16(e))
+		}
+	}
+}
+
+func put32[T int32 | uint32](w *Writer, v []T) {
+	b := w.room(len(v), 4)
+	for i, e := range v {
+		if w.big {
+			binary.BigEndian.PutUint32(b[4*i:], uint32(e))
+		} else {
+			binary.LittleEndian.PutUint32(b[4*i:], uint32(e))
+		}
+	}
+}
+
+func put64[T int64 | uint64](w *Writer, v []T) {
+	b := w.room(len(v), 8)
+	for i, e := range v {
+		if w.big {
+			binary.BigEndian.PutUint64(b[8*i:], uint64(e))
+		} else {
+			binary.LittleEndian.PutUint64(b[8*i:], uint64(e))
+		}
 	}
 }
 
@@ -30,31 +65,54 @@ func (w *Writer) Bools(v []bool) {
 func (w *Writer) Uint8s(v []uint8) { w.buf = append(w.buf, v...) }
 
 // Int8s writes an array of int8.
-func (w *Writer) Int8s(v []int8) { writeAll(w, v, 1, (*Writer).Int8) }
+func (w *Writer) Int8s(v []int8) {
+	b := w.room(len(v), 1)
+	for i, e := range v {
+		b[i] = byte(e)
+	}
+}
 
 // Uint16s writes an array of uint16.
-func (w *Writer) Uint16s(v []uint16) { writeAll(w, v, 2, (*Writer).Uint16) }
+func (w *Writer) Uint16s(v []uint16) { put16(w, v) }
 
 // Int16s writes an array of int16.
-func (w *Writer) Int16s(v []int16) { writeAll(w, v, 2, (*Writer).Int16) }
+func (w *Writer) Int16s(v []int16) { put16(w, v) }
 
 // Uint32s writes an array of uint32.
-func (w *Writer) Uint32s(v []uint32) { writeAll(w, v, 4, (*Writer).Uint32) }
+func (w *Writer) Uint32s(v []uint32) { put32(w, v) }
 
 // Int32s writes an array of int32.
-func (w *Writer) Int32s(v []int32) { writeAll(w, v, 4, (*Writer).Int32) }
+func (w *Writer) Int32s(v []int32) { put32(w, v) }
 
 // Uint64s writes an array of uint64.
-func (w *Writer) Uint64s(v []uint64) { writeAll(w, v, 8, (*Writer).Uint64) }
+func (w *Writer) Uint64s(v []uint64) { put64(w, v) }
 
 // Int64s writes an array of int64.
-func (w *Writer) Int64s(v []int64) { writeAll(w, v, 8, (*Writer).Int64) }
+func (w *Writer) Int64s(v []int64) { put64(w, v) }
 
 // Float32s writes an array of float32.
-func (w *Writer) Float32s(v []float32) { writeAll(w, v, 4, (*Writer).Float32) }
+func (w *Writer) Float32s(v []float32) {
+	b := w.room(len(v), 4)
+	for i, e := range v {
+		if w.big {
+			binary.BigEndian.PutUint32(b[4*i:], math.Float32bits(e))
+		} else {
+			binary.LittleEndian.PutUint32(b[4*i:], math.Float32bits(e))
+		}
+	}
+}
 
 // Float64s writes an array of float64.
-func (w *Writer) Float64s(v []float64) { writeAll(w, v, 8, (*Writer).Float64) }
+func (w *Writer) Float64s(v []float64) {
+	b := w.room(len(v), 8)
+	for i, e := range v {
+		if w.big {
+			binary.BigEndian.PutUint64(b[8*i:], math.Float64bits(e))
+		} else {
+			binary.LittleEndian.PutUint64(b[8*i:], math.Float64bits(e))
+		}
+	}
+}
 
 // Strings writes an array of strings, each of at most bound bytes, 0 is no limit.
 func (w *Writer) Strings(v []string, bound int) {
