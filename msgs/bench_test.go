@@ -125,3 +125,14 @@ func BenchmarkDynamicOdometry(b *testing.B) {
 		text = dynamic.AppendJSON(text[:0], o)
 	}
 }
+
+// What the first Lookup costs, once for each process and for each distribution.
+func BenchmarkNewRegistry(b *testing.B) {
+	set := msgs.Default().Set()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := msgs.NewRegistry(set); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -107,7 +107,8 @@ func Default() *Registry { return embedded().current }
 func Humble() *Registry { return embedded().humble }
 
 // ForHash is the registry for an endpoint that announced the given type hash.
-// Humble announces none, so the empty hash means Humble.
+// Humble announces none, so the empty hash means Humble. Where the transport
+// does not tell hashes at all, the caller chooses by other knowledge.
 func ForHash(hash string) *Registry {
 	if hash == "" {
 		return Humble()

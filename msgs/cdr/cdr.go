@@ -119,6 +119,14 @@ var encodings = map[uint16]string{
 // The two option bytes are not looked at. The error is an *Error with
 // ErrEncapsulation.
 func ParseHeader(sample []byte) (Order, error) {
+	order, err := parseHeader(sample)
+	if err != nil {
+		return order, err
+	}
+	return order, nil
+}
+
+func parseHeader(sample []byte) (Order, *Error) {
 	if len(sample) < HeaderSize {
 		return LittleEndian, &Error{whole: true, Err: fmt.Errorf("%w: the sample has %d bytes, the header alone has %d",
 			ErrEncapsulation, len(sample), HeaderSize)}

@@ -38,6 +38,17 @@ func TestEncapsulation(t *testing.T) {
 	}
 }
 
+func TestParseHeader(t *testing.T) {
+	order, err := ParseHeader([]byte{0, 0, 9, 9})
+	require.NoError(t, err)
+	require.Equal(t, BigEndian, order)
+	order, err = ParseHeader([]byte{0, 1, 0, 0})
+	require.NoError(t, err)
+	require.Equal(t, LittleEndian, order)
+	_, err = ParseHeader([]byte{0, 7, 0, 0})
+	require.ErrorIs(t, err, ErrEncapsulation)
+}
+
 func TestReaderAlignsFromTheBody(t *testing.T) {
 	for _, sample := range []string{
 		"00010000" + "01" + "00" + "0200" + "03000000" + "0400000000000000" + "05" + "000000" + "0000c03f",

@@ -20,9 +20,9 @@ type Reader struct {
 // NewReader begins to read a sample. A header that cannot be read is a fault
 // like any other: it is told by Finish.
 func NewReader(sample []byte) Reader {
-	order, err := ParseHeader(sample)
+	order, err := parseHeader(sample)
 	if err != nil {
-		return Reader{err: err.(*Error)}
+		return Reader{err: err}
 	}
 	return Reader{body: sample[HeaderSize:], big: bool(order)}
 }
