@@ -1,0 +1,210 @@
+// Package config reads Muster's one configuration: a commented YAML file, then
+// MUSTER_… variables of the environment, into one validated struct. Only
+// cmd/muster imports it; every constructor takes plain values.
+//
+// It starts no goroutine and changes nothing outside itself.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Config is everything that can be set. deploy/muster.yaml explains each key.
+type Config struct {
+	Listen    string        `yaml:"listen"`
+	Name      string        `yaml:"name"`
+	Log       Log           `yaml:"log"`
+	Domains   []Domain      `yaml:"domains"`
+	Engines   []Engine      `yaml:"engines"`
+	Inventory string        `yaml:"inventory"`
+	Robots    []Robot       `yaml:"robots"`
+	Etcd      Etcd          `yaml:"etcd"`
+	Auth      Auth          `yaml:"auth"`
+	Stream    Stream        `yaml:"stream"`
+	Shutdown  time.Duration `yaml:"shutdown"`
+}
+
+// Log says how much is logged, and how.
+type Log struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+}
+
+// Domain is a ROS 2 domain to join.
+type Domain struct {
+	ID      int    `yaml:"id"`
+	Cyclone string `yaml:"cyclone"`
+}
+
+// Engine is a Docker Engine to follow.
+type Engine struct {
+	Name string `yaml:"name"`
+	URL  string `yaml:"url"`
+	TLS  TLS    `yaml:"tls"`
+}
+
+// TLS names the files of a client's TLS identity.
+type TLS struct {
+	CA   string `yaml:"ca"`
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// Etcd is the store: embedded when Endpoints is empty.
+type Etcd struct {
+	Dir          string        `yaml:"dir"`
+	Endpoints    []string      `yaml:"endpoints"`
+	TLS          TLS           `yaml:"tls"`
+	Username     string        `yaml:"username"`
+	PasswordFile string        `yaml:"password_file"`
+	Prefix       string        `yaml:"prefix"`
+	LeaseTTL     time.Duration `yaml:"lease_ttl"`
+}
+
+// Auth is who may do what.
+type Auth struct {
+	TokensFile string   `yaml:"tokens_file"`
+	Anonymous  string   `yaml:"anonymous"`
+	Origins    []string `yaml:"origins"`
+}
+
+// Stream bounds the telemetry stream.
+type Stream struct {
+	Tick       time.Duration `yaml:"tick"`
+	MaxClients int           `yaml:"max_clients"`
+}
+
+// Default is the configuration when nothing is set.
+func Default() Config {
+	return Config{
+		Listen:   "127.0.0.1:8480",
+		Log:      Log{Level: "info", Format: "auto"},
+		Etcd:     Etcd{Dir: "/var/lib/muster/etcd", Prefix: "/muster/", LeaseTTL: 5 * time.Second},
+		Auth:     Auth{Anonymous: "engineer"},
+		Stream:   Stream{Tick: 100 * time.Millisecond, MaxClients: 500},
+		Shutdown: 20 * time.Second,
+	}
+}
+
+// Load reads the file (none when path is empty), then the environment, given
+// as "NAME=value" lines, and checks the whole. The error names each key that is
+// wrong.
+func Load(path string, environ []string) (Config, error) {
+	c := Default()
+	if path != "" {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return Config{}, fmt.Errorf("read configuration: %w", err)
+		}
+		if err := unmarshal(b, &c); err != nil {
+			return Config{}, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	env := environment(environ)
+	if err := env.override(&c); err != nil {
+		return Config{}, err
+	}
+	if err := env.ros(&c); err != nil {
+		return Config{}, err
+	}
+	env.docker(&c)
+	if c.Inventory != "" {
+		robots, err := LoadInventory(c.Inventory)
+		if err != nil {
+			return Config{}, err
+		}
+		c.Robots = append(c.Robots, robots...)
+	}
+	if err := c.Validate(); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// unmarshal reads exactly one YAML document without unknown keys.
+func unmarshal(b []byte, v any) error {
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	if err := d.Decode(v); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s", clean(err.Error()))
+	}
+	return nil
+}
+
+// clean turns the YAML library's words into those of the file: "line 3: field
+// lisen not found in type config.Config" becomes "line 3: unknown key lisen".
+func clean(text string) string {
+	var lines []string
+	for line := range strings.SplitSeq(strings.TrimPrefix(text, "yaml: "), "\n") {
+		line = strings.TrimSpace(line)
+		if line == "unmarshal errors:" || line == "" {
+			continue
+		}
+		if before, key, ok := strings.Cut(line, "field "); ok {
+			if key, _, ok := strings.Cut(key, " not found in type"); ok {
+				line = before + "unknown key " + key
+			}
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "; ")
+}
+
+type environment []string
+
+func (e environment) get(name string) string {
+	for _, kv := range e {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// ros takes the domain from ROS_DOMAIN_ID, as every ROS 2 program does, unless
+// the file lists domains.
+func (e environment) ros(c *Config) error {
+	if len(c.Domains) > 0 {
+		return nil
+	}
+	id := 0
+	if v := e.get("ROS_DOMAIN_ID"); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			return fmt.Errorf("ROS_DOMAIN_ID: %q is not a number", v)
+		}
+		id = n
+	}
+	c.Domains = []Domain{{ID: id}}
+	return nil
+}
+
+// docker follows the engine that the docker command would use, unless engines
+// are listed: DOCKER_HOST, else the default socket where there is one.
+func (e environment) docker(c *Config) {
+	if len(c.Engines) > 0 {
+		return
+	}
+	const socket = "/var/run/docker.sock"
+	host := e.get("DOCKER_HOST")
+	if _, err := os.Stat(socket); host == "" && err == nil {
+		host = "unix://" + socket
+	}
+	if host == "" {
+		return
+	}
+	en := Engine{Name: "local", URL: host}
+	if dir := e.get("DOCKER_CERT_PATH"); dir != "" && e.get("DOCKER_TLS_VERIFY") != "" {
+		en.TLS = TLS{CA: dir + "/ca.pem", Cert: dir + "/cert.pem", Key: dir + "/key.pem"}
+	}
+	c.Engines = []Engine{en}
+}

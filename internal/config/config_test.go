@@ -1,0 +1,106 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+func TestTheSampleFileShowsTheDefaults(t *testing.T) {
+	b, err := os.ReadFile("../../deploy/muster.yaml")
+	require.NoError(t, err)
+	var sample Config
+	require.NoError(t, unmarshal(b, &sample))
+	want := Default()
+	want.Domains, want.Engines, want.Robots = []Domain{}, []Engine{}, []Robot{}
+	want.Etcd.Endpoints, want.Auth.Origins = []string{}, []string{}
+	assert.Equal(t, want, sample)
+
+	var keys, all map[string]any
+	require.NoError(t, yaml.Unmarshal(b, &keys))
+	text, err := yaml.Marshal(Default())
+	require.NoError(t, err)
+	require.NoError(t, yaml.Unmarshal(text, &all))
+	assert.ElementsMatch(t, paths("", all), paths("", keys), "the sample names every key")
+}
+
+func paths(prefix string, m map[string]any) []string {
+	var list []string
+	for k, v := range m {
+		if sub, ok := v.(map[string]any); ok {
+			list = append(list, paths(prefix+k+".", sub)...)
+			continue
+		}
+		list = append(list, prefix+k)
+	}
+	return list
+}
+
+func load(t *testing.T, text string, env ...string) (Config, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "muster.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return Load(path, append(env, "DOCKER_HOST=unix:///nowhere.sock"))
+}
+
+func TestErrorsNameTheKey(t *testing.T) {
+	robot := "robots: [{id: r1, namespace: /r1}, "
+	for _, tc := range []struct{ file, want string }{
+		{"lisen: :80", "line 1: unknown key lisen"},
+		{"log: {levle: info}", "unknown key levle"},
+		{"listen: nowhere", "listen: \"nowhere\" is not host:port"},
+		{"log: {level: loud}", "log.level: \"loud\" is not one of debug, info, warn, error"},
+		{"etcd: {lease_ttl: 1s}", "etcd.lease_ttl: 1s is not within 2s"},
+		{"etcd: {lease_ttl: soon}", "line 1"},
+		{"domains: [{id: 300}]", "domains[0].id: 300 is not within 0 and 232"},
+		{"engines: [{name: a, url: ftp://x}]", "engines[0].url: scheme \"ftp\" is not supported"},
+		{"engines: [{name: a, url: 'unix:///a'}, {name: a, url: 'unix:///b'}]", "engines[1].name: \"a\" is there twice"},
+		{robot + "{id: r1, namespace: /r2}]", "robot r1: id: is there twice, as robots[0] and robots[1]"},
+		{robot + "{id: r2, namespace: /r1}]", "robot r2: namespace: /r1 in domain 0 is robot r1 already"},
+		{robot + "{id: r2, namespace: r2}]", "robot r2: namespace: \"r2\" is not an absolute ROS namespace"},
+		{robot + "{namespace: /r2}]", "robots[1]: id: is missing"},
+		{robot + "{id: r2, namespace: /r2, engine: e9}]", "robot r2: engine: there is no engine \"e9\""},
+		{robot + "{id: r2, namespace: /r2, topics: {battry: x}}]", "robot r2: topics: \"battry\" is no role"},
+		{robot + "{id: r2, namespace: /r2, tpics: {}}]", "unknown key tpics"},
+	} {
+		_, err := load(t, tc.file)
+		assert.ErrorContains(t, err, tc.want, tc.file)
+	}
+}
+
+func TestAllProblemsAreTold(t *testing.T) {
+	_, err := load(t, "listen: x\nstream: {max_clients: 0}")
+	require.ErrorContains(t, err, "listen")
+	require.ErrorContains(t, err, "stream.max_clients")
+}
+
+func TestTheEnvironmentWins(t *testing.T) {
+	c, err := load(t, "listen: 127.0.0.1:1", "MUSTER_LISTEN=127.0.0.1:2", "MUSTER_ETCD_LEASE_TTL=9s",
+		"MUSTER_AUTH_ORIGINS=https://a, https://b", "ROS_DOMAIN_ID=42")
+	require.NoError(t, err)
+	assert.Equal(t, "127.0.0.1:2", c.Listen)
+	assert.Equal(t, "9s", c.Etcd.LeaseTTL.String())
+	assert.Equal(t, []string{"https://a", "https://b"}, c.Auth.Origins)
+	assert.Equal(t, []Domain{{ID: 42}}, c.Domains)
+	assert.Equal(t, []Engine{{Name: "local", URL: "unix:///nowhere.sock"}}, c.Engines)
+
+	_, err = load(t, "", "MUSTER_LISTN=x")
+	require.ErrorContains(t, err, "MUSTER_LISTN names no key")
+	_, err = load(t, "", "ROS_DOMAIN_ID=x")
+	require.ErrorContains(t, err, "ROS_DOMAIN_ID: \"x\" is not a number")
+}
+
+func TestAnInventoryFileAddsRobots(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "robots.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("robots: [{id: r2, namespace: /r2}]"), 0o600))
+	c, err := load(t, "robots: [{id: r1, namespace: /r1}]\ninventory: "+path)
+	require.NoError(t, err)
+	assert.Len(t, c.Robots, 2)
+	require.NoError(t, os.WriteFile(path, []byte("robts: []"), 0o600))
+	_, err = load(t, "inventory: "+path)
+	require.ErrorContains(t, err, "unknown key robts")
+}

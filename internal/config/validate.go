@@ -1,0 +1,105 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxDomain is the greatest domain id that leaves ports for participants (RTPS
+// 2.3 § 9.6.1.1 with its default parameters).
+const maxDomain = 232
+
+// Validate checks the whole configuration. The error lists every key that is
+// wrong, one per line.
+func (c *Config) Validate() error {
+	var problems []error
+	problem := func(key, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...)))
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		problem("listen", "%q is not host:port", c.Listen)
+	}
+	oneOf := func(key, value string, allowed ...string) {
+		if !slices.Contains(allowed, value) {
+			problem(key, "%q is not one of %s", value, strings.Join(allowed, ", "))
+		}
+	}
+	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf("log.format", c.Log.Format, "auto", "text", "json")
+	oneOf("auth.anonymous", c.Auth.Anonymous, "none", "viewer", "operator", "engineer")
+	within := func(key string, v, least, most time.Duration) {
+		if v < least || v > most {
+			problem(key, "%v is not within %v and %v", v, least, most)
+		}
+	}
+	within("etcd.lease_ttl", c.Etcd.LeaseTTL, 2*time.Second, 5*time.Minute)
+	within("stream.tick", c.Stream.Tick, 20*time.Millisecond, 10*time.Second)
+	within("shutdown", c.Shutdown, time.Second, 10*time.Minute)
+	if c.Stream.MaxClients < 1 {
+		problem("stream.max_clients", "%d: at least 1", c.Stream.MaxClients)
+	}
+	c.checkEtcd(problem)
+	c.checkDomains(problem)
+	c.checkEngines(problem)
+	c.checkRobots(problem)
+	return errors.Join(problems...)
+}
+
+func (c *Config) checkEtcd(problem func(key, format string, args ...any)) {
+	if len(c.Etcd.Endpoints) == 0 && c.Etcd.Dir == "" {
+		problem("etcd", "wants dir (embedded) or endpoints (a cluster)")
+	}
+	if !strings.HasPrefix(c.Etcd.Prefix, "/") || !strings.HasSuffix(c.Etcd.Prefix, "/") {
+		problem("etcd.prefix", "%q does not begin and end with /", c.Etcd.Prefix)
+	}
+	if (c.Etcd.TLS.Cert == "") != (c.Etcd.TLS.Key == "") {
+		problem("etcd.tls", "cert and key go together")
+	}
+}
+
+func (c *Config) checkDomains(problem func(key, format string, args ...any)) {
+	seen := make(map[int]bool)
+	for i, d := range c.Domains {
+		key := fmt.Sprintf("domains[%d].id", i)
+		switch {
+		case d.ID < 0 || d.ID > maxDomain:
+			problem(key, "%d is not within 0 and %d", d.ID, maxDomain)
+		case seen[d.ID]:
+			problem(key, "%d is there twice", d.ID)
+		}
+		seen[d.ID] = true
+	}
+}
+
+func (c *Config) checkEngines(problem func(key, format string, args ...any)) {
+	seen := make(map[string]bool)
+	for i, e := range c.Engines {
+		key := fmt.Sprintf("engines[%d]", i)
+		switch {
+		case !idPattern.MatchString(e.Name):
+			problem(key+".name", "%q: letters, digits, '_', '.' and '-', at most 64", e.Name)
+		case seen[e.Name]:
+			problem(key+".name", "%q is there twice", e.Name)
+		}
+		seen[e.Name] = true
+		u, err := url.Parse(e.URL)
+		switch {
+		case err != nil || u.Scheme == "":
+			problem(key+".url", "%q: want unix:///path or tcp://host:port", e.URL)
+		case u.Scheme != "unix" && u.Scheme != "tcp":
+			problem(key+".url", "scheme %q is not supported: want unix or tcp", u.Scheme)
+		case u.Scheme == "unix" && u.Path == "":
+			problem(key+".url", "%q has no path", e.URL)
+		case u.Scheme == "tcp" && u.Port() == "":
+			problem(key+".url", "%q has no port", e.URL)
+		}
+		if (e.TLS.Cert == "") != (e.TLS.Key == "") {
+			problem(key+".tls", "cert and key go together")
+		}
+	}
+}
