@@ -224,8 +224,14 @@ func (r *Registry) Grids() []*Grid {
 
 // Engines lists the engines, ordered by name.
 func (r *Registry) Engines() []Engine {
-	s := r.Snapshot()
-	return s.Engines
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	all := make([]Engine, 0, len(r.engines))
+	for _, e := range r.engines {
+		all = append(all, e.engine)
+	}
+	slices.SortFunc(all, func(a, b Engine) int { return cmp.Compare(a.Name, b.Name) })
+	return all
 }
 
 // Subscribe returns a subscription that is woken when a version was given.
