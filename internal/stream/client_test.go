@@ -145,6 +145,13 @@ func (c *client) apply(f *Frame) {
 	c.said = append(c.said, any)
 }
 
+func (c *client) names() (names []string) {
+	for _, e := range c.dict {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
 func (c *client) requireKnown(handle uint32) {
 	if _, known := c.dict[handle]; !known {
 		c.t.Fatalf("a frame names handle %d, which no dict has told of", handle)

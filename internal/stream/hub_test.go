@@ -80,7 +80,7 @@ func TestWithoutCreditsPosesAreMergedAndStatesGoOn(t *testing.T) {
 	w.tick()
 	c.take()
 	assert.Equal(t, credits, c.frames)
-	assert.Equal(t, "Anna", c.dict[1].Name, "the state lane needs no credits")
+	assert.Contains(t, c.names(), "Anna", "the state lane needs no credits")
 	c.ack()
 	w.tick()
 	c.take()
