@@ -1,0 +1,180 @@
+// A peer of another vendor: a Fast DDS participant that is driven by lines on
+// its standard input and speaks raw CDR under the names that it is given.
+//
+//   pub  TOPIC TYPE reliable|best_effort transient_local|volatile DEPTH USERDATA|-
+//   sub  TOPIC TYPE reliable|best_effort transient_local|volatile DEPTH USERDATA|-
+//   write TOPIC HEX
+//   close TOPIC
+//   quit
+//
+// It answers with: guid HEX · ok HEX · data TOPIC HEX · error TEXT.
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <fastdds/dds/domain/DomainParticipant.hpp>
+#include <fastdds/dds/domain/DomainParticipantFactory.hpp>
+#include <fastdds/dds/publisher/DataWriter.hpp>
+#include <fastdds/dds/publisher/Publisher.hpp>
+#include <fastdds/dds/subscriber/DataReader.hpp>
+#include <fastdds/dds/subscriber/DataReaderListener.hpp>
+#include <fastdds/dds/subscriber/SampleInfo.hpp>
+#include <fastdds/dds/subscriber/Subscriber.hpp>
+#include <fastdds/dds/topic/TopicDataType.hpp>
+#include <fastdds/rtps/transport/UDPv4TransportDescriptor.h>
+
+using namespace eprosima::fastdds::dds;
+using eprosima::fastrtps::rtps::GUID_t;
+using eprosima::fastrtps::rtps::InstanceHandle_t;
+using eprosima::fastrtps::rtps::SerializedPayload_t;
+using Bytes = std::vector<unsigned char>;
+
+static std::mutex out_mu;
+static void say(const std::string& line) {
+  std::lock_guard<std::mutex> lock(out_mu);
+  std::cout << line << std::endl;
+}
+
+static std::string hex(const unsigned char* p, size_t n) {
+  static const char* digits = "0123456789abcdef";
+  std::string s;
+  for (size_t i = 0; i < n; i++) { s += digits[p[i] >> 4]; s += digits[p[i] & 15]; }
+  return s;
+}
+
+static std::string hex(const GUID_t& g) {
+  unsigned char b[16];
+  memcpy(b, g.guidPrefix.value, 12);
+  memcpy(b + 12, g.entityId.value, 4);
+  return hex(b, 16);
+}
+
+static Bytes unhex(const std::string& s) {
+  Bytes b;
+  for (size_t i = 0; i + 1 < s.size(); i += 2) b.push_back((unsigned char)std::stoi(s.substr(i, 2), nullptr, 16));
+  return b;
+}
+
+// Raw hands the serialized sample through as it is, header and all.
+class Raw : public TopicDataType {
+ public:
+  explicit Raw(const std::string& name) { setName(name.c_str()); m_typeSize = 4096; m_isGetKeyDefined = false; }
+  bool serialize(void* data, SerializedPayload_t* p) override {
+    auto* b = static_cast<Bytes*>(data);
+    p->reserve((uint32_t)b->size());
+    memcpy(p->data, b->data(), b->size());
+    p->length = (uint32_t)b->size();
+    p->encapsulation = b->size() > 1 && (*b)[1] == 1 ? CDR_LE : CDR_BE;
+    return true;
+  }
+  bool deserialize(SerializedPayload_t* p, void* data) override {
+    static_cast<Bytes*>(data)->assign(p->data, p->data + p->length);
+    return true;
+  }
+  std::function<uint32_t()> getSerializedSizeProvider(void* data) override {
+    return [data] { return (uint32_t)static_cast<Bytes*>(data)->size(); };
+  }
+  void* createData() override { return new Bytes(); }
+  void deleteData(void* data) override { delete static_cast<Bytes*>(data); }
+  bool getKey(void*, InstanceHandle_t*, bool) override { return false; }
+};
+
+class Printer : public DataReaderListener {
+ public:
+  explicit Printer(std::string topic) : topic_(std::move(topic)) {}
+  void on_data_available(DataReader* r) override {
+    Bytes b;
+    SampleInfo info;
+    while (r->take_next_sample(&b, &info) == ReturnCode_t::RETCODE_OK)
+      if (info.valid_data) say("data " + topic_ + " " + hex(b.data(), b.size()));
+  }
+ private:
+  std::string topic_;
+};
+
+template <class Q> static void set_qos(Q& q, const std::string& rel, const std::string& dur, int depth, const std::string& user) {
+  q.reliability().kind = rel == "reliable" ? RELIABLE_RELIABILITY_QOS : BEST_EFFORT_RELIABILITY_QOS;
+  q.durability().kind = dur == "transient_local" ? TRANSIENT_LOCAL_DURABILITY_QOS : VOLATILE_DURABILITY_QOS;
+  q.history().kind = KEEP_LAST_HISTORY_QOS;
+  q.history().depth = depth;
+  q.endpoint().history_memory_policy = eprosima::fastrtps::rtps::PREALLOCATED_WITH_REALLOC_MEMORY_MODE;
+  if (user != "-") q.user_data().data_vec(std::vector<eprosima::fastrtps::rtps::octet>(user.begin(), user.end()));
+}
+
+int main(int argc, char** argv) {
+  int domain = argc > 1 ? std::stoi(argv[1]) : 0;
+  DomainParticipantQos pq;
+  DomainParticipantFactory::get_instance()->get_default_participant_qos(pq);
+  pq.transport().use_builtin_transports = false;
+  auto udp = std::make_shared<eprosima::fastdds::rtps::UDPv4TransportDescriptor>();
+  udp->interfaceWhiteList.push_back("127.0.0.1");
+  pq.transport().user_transports.push_back(udp);
+  for (int i = 0; i < 20; i++) {
+    eprosima::fastrtps::rtps::Locator_t l;
+    eprosima::fastrtps::rtps::IPLocator::setIPv4(l, 127, 0, 0, 1);
+    l.kind = LOCATOR_KIND_UDPv4;
+    l.port = 7410 + 250 * domain + 2 * i;
+    pq.wire_protocol().builtin.initialPeersList.push_back(l);
+  }
+  std::string enclave = std::string("enclave=/;") + '\0';
+  pq.user_data().data_vec(std::vector<eprosima::fastrtps::rtps::octet>(enclave.begin(), enclave.end()));
+  auto* participant = DomainParticipantFactory::get_instance()->create_participant(domain, pq);
+  if (participant == nullptr) { say("error cannot join"); return 1; }
+  auto* pub = participant->create_publisher(PUBLISHER_QOS_DEFAULT);
+  auto* sub = participant->create_subscriber(SUBSCRIBER_QOS_DEFAULT);
+  std::map<std::string, DataWriter*> writers;
+  std::map<std::string, DataReader*> readers;
+  std::vector<std::unique_ptr<Printer>> printers;
+  say("guid " + hex(participant->guid()));
+
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    std::istringstream in(line);
+    std::string op, name, type, rel, dur, user;
+    int depth = 1;
+    in >> op >> name;
+    if (op == "quit") break;
+    if (op == "pub" || op == "sub") {
+      in >> type >> rel >> dur >> depth >> user;
+      TypeSupport(new Raw(type)).register_type(participant);
+      auto* topic = dynamic_cast<Topic*>(participant->lookup_topicdescription(name));
+      if (topic == nullptr) topic = participant->create_topic(name, type, TOPIC_QOS_DEFAULT);
+      if (topic == nullptr) { say("error cannot create topic " + name); continue; }
+      if (op == "pub") {
+        DataWriterQos q = DATAWRITER_QOS_DEFAULT;
+        set_qos(q, rel, dur, depth, user);
+        auto* w = pub->create_datawriter(topic, q);
+        if (w == nullptr) { say("error cannot create writer " + name); continue; }
+        writers[name] = w;
+        say("ok " + hex(w->guid()));
+      } else {
+        DataReaderQos q = DATAREADER_QOS_DEFAULT;
+        set_qos(q, rel, dur, depth, user);
+        printers.push_back(std::make_unique<Printer>(name));
+        auto* r = sub->create_datareader(topic, q, printers.back().get());
+        if (r == nullptr) { say("error cannot create reader " + name); continue; }
+        readers[name] = r;
+        say("ok " + hex(r->guid()));
+      }
+    } else if (op == "write" && writers.count(name)) {
+      std::string data;
+      in >> data;
+      Bytes b = unhex(data);
+      if (!writers[name]->write(&b)) say("error cannot write " + name);
+    } else if (op == "close" && writers.count(name)) {
+      pub->delete_datawriter(writers[name]);
+      writers.erase(name);
+    } else {
+      say("error cannot " + line);
+    }
+  }
+  participant->delete_contained_entities();
+  DomainParticipantFactory::get_instance()->delete_participant(participant);
+  return 0;
+}

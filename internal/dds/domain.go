@@ -1,0 +1,87 @@
+package dds
+
+/*
+#include <stdlib.h>
+#include "bridge.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// domains counts the participants of this process by domain, because Cyclone's
+// domain object is one for the process.
+var domains = struct {
+	sync.Mutex
+	users  map[int]int
+	entity map[int]C.dds_entity_t
+}{users: make(map[int]int), entity: make(map[int]C.dds_entity_t)}
+
+var installLog = sync.OnceFunc(func() { C.log_install() })
+
+func acquireDomain(id int, config string) error {
+	installLog()
+	domains.Lock()
+	defer domains.Unlock()
+	if domains.users[id] == 0 && config != "" && os.Getenv("CYCLONEDDS_URI") == "" {
+		xml := C.CString(config)
+		defer C.free(unsafe.Pointer(xml))
+		e := C.dds_create_domain(C.dds_domainid_t(id), xml)
+		if e < 0 {
+			return fmt.Errorf("configure ROS domain %d: %w%s", id, ddsError(C.int32_t(e)), hint())
+		}
+		domains.entity[id] = e
+	}
+	domains.users[id]++
+	return nil
+}
+
+func releaseDomain(id int) {
+	domains.Lock()
+	defer domains.Unlock()
+	domains.users[id]--
+	if e, ok := domains.entity[id]; ok && domains.users[id] == 0 {
+		C.dds_delete(e)
+		delete(domains.entity, id)
+	}
+}
+
+// The domains that Reserve gives: none of the usual small numbers, and none
+// whose ports (7400 + 250 × domain) reach Linux' ephemeral ones.
+const (
+	firstReserved = 40
+	lastReserved  = 100
+)
+
+// ReserveDomain finds a domain id that no other caller on this host has
+// reserved, for a simulated fleet or a test. The kernel frees it at the latest
+// when the process ends.
+func ReserveDomain() (id int, release func() error, err error) {
+	dir := filepath.Join(os.TempDir(), "muster-domains")
+	if err := os.MkdirAll(dir, 0o777); err != nil { //nolint:gosec // shared by the users of this host
+		return 0, nil, fmt.Errorf("reserve a ROS domain: %w", err)
+	}
+	for id := firstReserved; id <= lastReserved; id++ {
+		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprint(id)), os.O_CREATE|os.O_RDWR, 0o666) //nolint:gosec // as above
+		if err != nil {
+			return 0, nil, fmt.Errorf("reserve a ROS domain: %w", err)
+		}
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return id, f.Close, nil
+		}
+		_ = f.Close()
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return 0, nil, fmt.Errorf("reserve ROS domain %d: %w", id, err)
+		}
+	}
+	return 0, nil, fmt.Errorf("reserve a ROS domain: all of %d to %d are in use on this host", firstReserved, lastReserved)
+}

@@ -1,0 +1,187 @@
+package dds
+
+/*
+#cgo pkg-config: CycloneDDS
+#cgo CFLAGS: -std=gnu11 -O2 -Wall
+#include <stdlib.h>
+#include <string.h>
+#include "bridge.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/muster-fleet/muster/internal/ros"
+)
+
+// Options say how to join.
+type Options struct {
+	Domain int
+	// Config is Cyclone's configuration in XML. CYCLONEDDS_URI in the environment
+	// goes before it, as everywhere in ROS 2. Participants of one process in one
+	// domain share the first one's.
+	Config string
+	// Enclave is the SROS 2 enclave that is announced; "/" when empty.
+	Enclave string
+	// IgnoreLocal keeps our readers from matching our own writers.
+	IgnoreLocal bool
+	Log         *slog.Logger
+}
+
+// Participant is our presence in one domain.
+type Participant struct {
+	domain      int
+	ignoreLocal bool
+	log         *slog.Logger
+	entity      C.dds_entity_t
+	bridge      *C.struct_bridge
+	guid        ros.GUID
+
+	calls   sync.WaitGroup // calls that are inside the bridge
+	closing atomic.Bool
+
+	mu      sync.Mutex
+	closed  bool                              // guarded by mu
+	next    ros.ReaderID                      // guarded by mu
+	readers map[ros.ReaderID]*C.struct_reader // guarded by mu
+
+	buf []byte // owned by Take
+
+	namesMu sync.RWMutex
+	names   map[uint64]ros.GUID // guarded by namesMu; instance handle of each remote writer
+
+	samples, unnamed atomic.Uint64
+}
+
+var _ ros.Transport = (*Participant)(nil)
+
+// ErrClosed is what calls on a closed Participant give.
+var ErrClosed = errors.New("the participant is closed")
+
+// Open joins the domain.
+func Open(o Options) (*Participant, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := acquireDomain(o.Domain, o.Config); err != nil {
+		return nil, err
+	}
+	p := &Participant{
+		domain: o.Domain, ignoreLocal: o.IgnoreLocal, log: o.Log,
+		readers: make(map[ros.ReaderID]*C.struct_reader), names: make(map[uint64]ros.GUID),
+		buf: make([]byte, batchSize),
+	}
+	if err := p.join(o); err != nil {
+		releaseDomain(o.Domain)
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Participant) join(o Options) error {
+	enclave := o.Enclave
+	if enclave == "" {
+		enclave = "/"
+	}
+	userData := C.CString("enclave=" + enclave + ";")
+	defer C.free(unsafe.Pointer(userData))
+	qos := C.dds_create_qos()
+	defer C.dds_delete_qos(qos)
+	C.dds_qset_userdata(qos, unsafe.Pointer(userData), C.strlen(userData))
+	p.entity = C.dds_create_participant(C.dds_domainid_t(o.Domain), qos, nil)
+	if p.entity < 0 {
+		return fmt.Errorf("join ROS domain %d: %w%s", o.Domain, ddsError(C.int32_t(p.entity)), hint())
+	}
+	var g [16]C.uchar
+	if rc := C.entity_guid(p.entity, &g[0]); rc < 0 {
+		C.dds_delete(p.entity)
+		return fmt.Errorf("ask for our own GUID: %w", ddsError(rc))
+	}
+	p.guid = guid(g)
+	p.bridge = C.bridge_new(p.entity)
+	if p.bridge == nil {
+		C.dds_delete(p.entity)
+		return fmt.Errorf("join ROS domain %d: no memory for the discovery readers", o.Domain)
+	}
+	return nil
+}
+
+// hint says what usually stands behind a participant that cannot be made.
+func hint() string {
+	lines := drainLog()
+	text := " (is the network interface of the configuration up, and its participant index free? another process may hold it)"
+	if len(lines) > 0 {
+		text = ": " + lines[len(lines)-1].text + text
+	}
+	return text
+}
+
+// Participant is our own GUID.
+func (p *Participant) Participant() ros.GUID { return p.guid }
+
+// DomainID is the domain that was joined.
+func (p *Participant) DomainID() int { return p.domain }
+
+// Stats are counts since the start.
+type Stats struct {
+	Samples uint64 // taken
+	Unnamed uint64 // taken from a writer that discovery has not told of yet
+	Refused uint64 // too large or too short, in the whole process
+}
+
+// Stats returns the counts.
+func (p *Participant) Stats() Stats {
+	return Stats{Samples: p.samples.Load(), Unnamed: p.unnamed.Load(), Refused: uint64(C.blob_refused())}
+}
+
+// Close leaves the domain; peers see it at once. Take and Discover return
+// ErrClosed.
+func (p *Participant) Close() error {
+	if !p.closing.CompareAndSwap(false, true) {
+		return nil
+	}
+	C.bridge_close(p.bridge)
+	p.calls.Wait()
+	p.mu.Lock()
+	p.closed = true
+	readers := p.readers
+	p.readers = nil
+	p.mu.Unlock()
+	for _, r := range readers {
+		C.reader_close(r)
+	}
+	C.bridge_free(p.bridge)
+	rc := C.dds_delete(p.entity)
+	releaseDomain(p.domain)
+	if rc < 0 {
+		return fmt.Errorf("leave ROS domain %d: %w", p.domain, ddsError(C.int32_t(rc)))
+	}
+	return nil
+}
+
+// enter counts a call that uses the bridge; the caller must run leave.
+func (p *Participant) enter() (leave func(), err error) {
+	p.calls.Add(1)
+	if p.closing.Load() {
+		p.calls.Done()
+		return nil, ErrClosed
+	}
+	return p.calls.Done, nil
+}
+
+func guid(b [16]C.uchar) (g ros.GUID) {
+	for i, v := range b {
+		g[i] = byte(v)
+	}
+	return g
+}
+
+func ddsError(rc C.int32_t) error {
+	return fmt.Errorf("DDS: %s (%d)", C.GoString(C.dds_strretcode(C.dds_return_t(-rc))), int(rc))
+}
