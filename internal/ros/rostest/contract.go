@@ -175,7 +175,7 @@ func incompatible(t *testing.T, a, b ros.Transport) {
 
 func cancelled(t *testing.T, a ros.Transport) {
 	for name, wait := range map[string]func(context.Context) error{
-		"take":     func(ctx context.Context) error { return a.Take(ctx, new(ros.Batch)) },
+		"take": func(ctx context.Context) error { return a.Take(ctx, new(ros.Batch)) },
 		"discover": func(ctx context.Context) (err error) {
 			for err == nil { // what is known already comes first
 				_, err = a.Discover(ctx)

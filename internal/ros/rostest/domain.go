@@ -40,7 +40,7 @@ type Participant struct {
 	samples []ros.Sample
 	closed  bool
 
-	wake chan struct{} // of size 1; something is new
+	took, learned chan struct{} // of size 1: there are samples, facts
 }
 
 var _ ros.Transport = (*Participant)(nil)
@@ -64,7 +64,7 @@ var errClosed = errors.New("closed")
 func (d *Domain) Join() *Participant {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	p := &Participant{d: d, readers: make(map[ros.ReaderID]*reader), wake: make(chan struct{}, 2)}
+	p := &Participant{d: d, readers: make(map[ros.ReaderID]*reader), took: make(chan struct{}, 1), learned: make(chan struct{}, 1)}
 	p.guid = d.nextGUID(ros.GUID{}).Participant()
 	for _, other := range d.participants {
 		p.facts = append(p.facts, ros.ParticipantFact{GUID: other.guid, UserData: "enclave=/;"})
@@ -102,9 +102,9 @@ func (d *Domain) tell(about *Participant, f ros.Fact) {
 }
 
 func (p *Participant) signal() {
-	for range cap(p.wake) {
+	for _, c := range []chan struct{}{p.took, p.learned} {
 		select {
-		case p.wake <- struct{}{}:
+		case c <- struct{}{}:
 		default:
 		}
 	}
@@ -214,7 +214,7 @@ func (p *Participant) Take(ctx context.Context, b *ros.Batch) error {
 			return nil
 		}
 		select {
-		case <-p.wake:
+		case <-p.took:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -236,7 +236,7 @@ func (p *Participant) Discover(ctx context.Context) ([]ros.Fact, error) {
 			return facts, nil
 		}
 		select {
-		case <-p.wake:
+		case <-p.learned:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
