@@ -4,5 +4,6 @@
 // interface; internal/dds and cmd/muster-rclgo fulfil it.
 //
 // Everything but Follower is pure and starts no goroutine. Follower.Run owns
-// the two that read a Transport, and waits for them.
+// three (one takes samples, one takes discovery facts, one keeps the rhythm) and
+// waits for them.
 package ros

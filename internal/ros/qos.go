@@ -38,3 +38,33 @@ type QoS struct {
 	Liveliness      Liveliness    `json:"liveliness,omitempty"`
 	LivelinessLease time.Duration `json:"liveliness_lease,omitempty"`
 }
+
+// Follow is the QoS that a subscription to these publishers needs: reliable and
+// transient-local only when all of them are, because a reader that asks for more
+// than a writer offers gets nothing from it.
+func Follow(publishers []Endpoint, depth int) QoS {
+	q := QoS{Reliability: Reliable, Durability: TransientLocal, History: KeepLast, Depth: depth, Liveliness: Automatic}
+	if len(publishers) == 0 {
+		q.Durability = Volatile
+	}
+	for _, p := range publishers {
+		if p.QoS.Reliability != Reliable {
+			q.Reliability = BestEffort
+		}
+		if p.QoS.Durability != TransientLocal {
+			q.Durability = Volatile
+		}
+	}
+	return q
+}
+
+// FollowTelemetry is Follow for samples that come again and again: best-effort
+// costs neither side an acknowledgement. What is latched is read reliably, since
+// it comes once.
+func FollowTelemetry(publishers []Endpoint, depth int) QoS {
+	q := Follow(publishers, depth)
+	if q.Durability != TransientLocal {
+		q.Reliability = BestEffort
+	}
+	return q
+}

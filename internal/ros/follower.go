@@ -1,0 +1,345 @@
+package ros
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/muster-fleet/muster/internal/fleet"
+)
+
+// FollowerOptions say what a Follower does beyond what it finds by itself.
+type FollowerOptions struct {
+	Log *slog.Logger
+	// Node is the name under which peers see us; "muster" when empty.
+	Node string
+	// Robots are namespaces that are robots' whatever they publish.
+	Robots []string
+	// Topics sets the topic of a role by hand, by namespace; a name may be
+	// relative to it.
+	Topics map[string]map[Role]string
+	// GIDSize is that of our own node list; 0 follows the majority of the peers.
+	GIDSize GIDSize
+	Limits  Limits
+}
+
+// Follower keeps a domain's graph, subscribes to what tells of robots, and turns
+// all of it into observations.
+type Follower struct {
+	transport Transport
+	apply     func(now time.Time, o ...fleet.Observation)
+	log       *slog.Logger
+	options   FollowerOptions
+	byHand    map[roleKey]string
+
+	dirty chan struct{} // of size 1: the graph has changed
+
+	mu       sync.Mutex
+	graph    *Graph                      // guarded by mu
+	places   places                      // guarded by mu
+	shown    map[string]graphShown       // guarded by mu; what was told last, by namespace
+	measured map[string][]fleet.Topic    // guarded by mu; by namespace
+	readers  map[string]*topicReader     // guarded by mu; by topic
+	gidSizes map[GUID]GIDSize            // guarded by mu
+	info     ReaderID                    // guarded by mu
+	heal     backoff                     // guarded by mu; of the info reader
+	streams  map[*RawStream]*topicReader // guarded by mu
+	byID     sync.Map                    // ReaderID → *topicReader; read for each sample
+	decoded  *decoder                    // owned by the goroutine that takes
+	infos    infoDecoder                 // likewise
+	tracks   map[string]*track           // likewise; by namespace
+	bad      map[string]uint64           // guarded by mu; samples that could not be read, by topic
+}
+
+type graphShown struct {
+	nodes []fleet.Node
+	robot bool
+}
+
+// NewFollower makes a Follower; apply is called from Run's goroutines, never
+// with a lock held.
+func NewFollower(t Transport, apply func(time.Time, ...fleet.Observation), o FollowerOptions) *Follower {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Node == "" {
+		o.Node = "muster"
+	}
+	if o.Limits == (Limits{}) {
+		o.Limits = DefaultLimits()
+	}
+	f := &Follower{
+		transport: t, apply: apply, log: o.Log.With("domain", t.DomainID()), options: o,
+		byHand: make(map[roleKey]string), dirty: make(chan struct{}, 1),
+		graph: NewGraph(o.Limits), shown: make(map[string]graphShown), readers: make(map[string]*topicReader),
+		gidSizes: make(map[GUID]GIDSize), streams: make(map[*RawStream]*topicReader),
+		decoded: newDecoder(), tracks: make(map[string]*track), bad: make(map[string]uint64),
+	}
+	for ns, roles := range o.Topics {
+		for role, topic := range roles {
+			f.byHand[roleKey{ns, role}] = Join(ns, topic)
+		}
+	}
+	return f
+}
+
+// Run follows the domain until ctx ends or the transport fails.
+func (f *Follower) Run(ctx context.Context) error {
+	own, err := f.announce()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = own.Close() }()
+	defer f.closeReaders()
+	g, running := errgroup.WithContext(ctx)
+	g.Go(func() error { return f.discover(running) })
+	g.Go(func() error { return f.take(running) })
+	g.Go(func() error { return f.keep(running, own) })
+	if err := g.Wait(); ctx.Err() == nil {
+		return fmt.Errorf("follow ROS domain %d: %w", f.transport.DomainID(), err)
+	}
+	return ctx.Err()
+}
+
+// announce opens both ends of InfoTopic.
+func (f *Follower) announce() (Writer, error) {
+	w, err := f.transport.Advertise(Publication{Topic: InfoTopic, Type: InfoType, TypeHash: typeHash(InfoType), RawName: true, QoS: InfoWriterQoS()})
+	if err != nil {
+		return nil, err
+	}
+	if err := f.openInfo(); err != nil {
+		_ = w.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (f *Follower) openInfo() error {
+	id, err := f.transport.Subscribe(Subscription{Topic: InfoTopic, Type: InfoType, TypeHash: typeHash(InfoType), RawName: true, QoS: InfoReaderQoS()})
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	f.info = id
+	f.mu.Unlock()
+	return nil
+}
+
+func (f *Follower) discover(ctx context.Context) error {
+	for {
+		facts, err := f.transport.Discover(ctx)
+		if err != nil {
+			return err
+		}
+		f.mu.Lock()
+		for _, fact := range facts {
+			f.graph.Apply(fact)
+			switch fact := fact.(type) {
+			case ParticipantFact:
+				if fact.Gone {
+					delete(f.gidSizes, fact.GUID)
+				}
+			case IncompatibleFact:
+				f.incompatible(fact)
+			case EndpointFact, NodesFact:
+			}
+		}
+		f.mu.Unlock()
+		f.touch()
+	}
+}
+
+// touch asks for a look at the graph soon.
+func (f *Follower) touch() {
+	select {
+	case f.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// The rhythm of keep. Many facts come at once when a robot joins: a short wait
+// makes one look of them.
+const (
+	gather   = 50 * time.Millisecond
+	tickTime = time.Second
+)
+
+// keep looks at the graph after changes, and once a second at everything.
+func (f *Follower) keep(ctx context.Context, own Writer) error {
+	tick := time.NewTicker(tickTime)
+	defer tick.Stop()
+	soon := time.NewTimer(0)
+	defer soon.Stop()
+	var published GIDSize
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-f.dirty:
+			soon.Reset(gather)
+			continue
+		case <-soon.C:
+			f.reconcile(time.Now())
+		case <-tick.C:
+			now := time.Now()
+			f.reconcile(now)
+			f.measure(now)
+			f.watch(now)
+		}
+		published = f.publishOwn(own, published)
+	}
+}
+
+// reconcile makes the readers and what the fleet knows follow the graph.
+func (f *Follower) reconcile(now time.Time) {
+	f.mu.Lock()
+	f.places = layout(f.graph, f.options.Robots, f.byHand)
+	f.openWanted(now)
+	observations := f.changedPlaces()
+	f.mu.Unlock()
+	if len(observations) > 0 {
+		f.apply(now, observations...)
+	}
+}
+
+// changedPlaces are the namespaces whose nodes differ from what was told last.
+func (f *Follower) changedPlaces() (changed []fleet.Observation) {
+	tell := func(ns string, nodes []fleet.Node) {
+		next := graphShown{nodes, f.places.robots[ns]}
+		if old, ok := f.shown[ns]; ok && old.robot == next.robot && slices.Equal(old.nodes, next.nodes) {
+			return
+		}
+		f.shown[ns] = next
+		changed = append(changed, fleet.GraphObserved{At: f.at(ns), Nodes: nodes, Robot: next.robot})
+	}
+	for ns := range f.shown {
+		if _, robot := f.places.robots[ns]; !robot && f.places.nodes[ns] == nil {
+			delete(f.shown, ns)
+			changed = append(changed, fleet.GraphObserved{At: f.at(ns)})
+		}
+	}
+	for ns := range f.places.robots {
+		tell(ns, f.places.nodes[ns])
+	}
+	for ns, nodes := range f.places.nodes {
+		tell(ns, nodes)
+	}
+	return changed
+}
+
+func (f *Follower) at(namespace string) fleet.At {
+	return fleet.At{Domain: f.transport.DomainID(), Namespace: namespace}
+}
+
+// measure tells the topics of each robot with their rates. A robot whose topics
+// have gone is told of until its readers are closed, and then once more.
+func (f *Follower) measure(now time.Time) {
+	f.mu.Lock()
+	for _, r := range f.readers {
+		r.rate.tick(now, r.total.Load())
+	}
+	topics := make(map[string][]fleet.Topic)
+	for ns := range f.places.robots {
+		topics[ns] = nil
+	}
+	for ns := range topics {
+		for _, name := range f.places.topics[ns] {
+			topics[ns] = append(topics[ns], f.describe(name))
+		}
+	}
+	for name, r := range f.readers {
+		if r.spec != nil && len(f.graph.topics[name]) == 0 {
+			topics[r.namespace] = append(topics[r.namespace], f.describe(name))
+		}
+	}
+	observations := make([]fleet.Observation, 0, len(topics))
+	for ns, list := range topics {
+		slices.SortFunc(list, func(a, b fleet.Topic) int { return cmp.Compare(a.Name, b.Name) })
+		observations = append(observations, fleet.TopicsObserved{At: f.at(ns), Topics: list})
+	}
+	for ns := range f.measured {
+		if _, still := topics[ns]; !still {
+			observations = append(observations, fleet.TopicsObserved{At: f.at(ns)})
+		}
+	}
+	f.measured = topics
+	f.mu.Unlock()
+	if len(observations) > 0 {
+		f.apply(now, observations...)
+	}
+}
+
+// describe is a topic as the graph and our reader of it show it.
+func (f *Follower) describe(name string) fleet.Topic {
+	publishers := f.graph.topics[name]
+	t := fleet.Topic{Name: name, Publishers: len(publishers)}
+	for id := range publishers {
+		if typ := f.graph.endpoints[id].Type; t.Type == "" || typ < t.Type {
+			t.Type = typ
+		}
+	}
+	r := f.readers[name]
+	if r == nil {
+		return t
+	}
+	t.Hz, t.UsualHz, t.Problem = r.rate.hz, r.rate.usual, r.problem
+	if last := r.last.Load(); last != 0 {
+		t.Last = time.Unix(0, last).UTC()
+	}
+	if len(publishers) == 0 {
+		t.Type, t.Problem = r.typ, "nobody publishes it"
+	}
+	return t
+}
+
+// publishOwn writes our node list when the size of gids that peers want changes.
+func (f *Follower) publishOwn(w Writer, published GIDSize) GIDSize {
+	size := f.options.GIDSize
+	if size == 0 {
+		size = f.majority(published)
+	}
+	if size == published {
+		return published
+	}
+	own := NodesFact{
+		Participant: f.transport.Participant(),
+		Nodes:       []NodeEntities{{Namespace: "/", Name: f.options.Node, Writers: []GUID{w.GUID()}}},
+	}
+	sample, err := EncodeInfo(own, size)
+	if err == nil {
+		err = w.Write(sample)
+	}
+	if err != nil {
+		f.log.Warn("tell our node's name to the domain", "err", err)
+		return published
+	}
+	return size
+}
+
+// majority is the gid size that more peers speak; a tie keeps what there is.
+func (f *Follower) majority(now GIDSize) GIDSize {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for size := range maps.Values(f.gidSizes) {
+		if size == GIDHumble {
+			n++
+		} else {
+			n--
+		}
+	}
+	switch {
+	case n > 0:
+		return GIDHumble
+	case n < 0 || now == 0:
+		return GIDIron
+	}
+	return now
+}

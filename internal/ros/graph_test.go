@@ -1,0 +1,314 @@
+package ros_test
+
+import (
+	"bufio"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/muster-fleet/muster/internal/ros"
+)
+
+// The node lists that real ROS 2 nodes of both gid sizes wrote.
+func TestDecodeInfo(t *testing.T) {
+	f, err := os.Open("testdata/ros_discovery_info.jsonl")
+	require.NoError(t, err)
+	defer f.Close()
+	lines, sizes := bufio.NewScanner(f), map[ros.GIDSize]int{}
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var want struct {
+			CDR         string
+			GidBytes    ros.GIDSize `json:"gid_bytes"`
+			Participant string
+			Nodes       []struct {
+				Namespace, Name  string
+				Readers, Writers []string
+			}
+		}
+		require.NoError(t, json.Unmarshal(lines.Bytes(), &want))
+		cdr, err := hex.DecodeString(want.CDR)
+		require.NoError(t, err)
+		got, size, err := ros.DecodeInfo(cdr)
+		require.NoError(t, err)
+		sizes[size]++
+		assert.Equal(t, want.GidBytes, size)
+		assert.Equal(t, want.Participant, got.Participant.String())
+		require.Len(t, got.Nodes, len(want.Nodes))
+		for i, n := range want.Nodes {
+			assert.Equal(t, n.Namespace, got.Nodes[i].Namespace)
+			assert.Equal(t, n.Name, got.Nodes[i].Name)
+			assert.Equal(t, n.Readers, texts(got.Nodes[i].Readers))
+			assert.Equal(t, n.Writers, texts(got.Nodes[i].Writers))
+		}
+		back, err := ros.EncodeInfo(got, size)
+		require.NoError(t, err)
+		assert.Equal(t, cdr, back, "we write what real peers write")
+	}
+	assert.Positive(t, sizes[ros.GIDHumble])
+	assert.Positive(t, sizes[ros.GIDIron])
+}
+
+func texts(ids []ros.GUID) []string {
+	s := make([]string, 0, len(ids))
+	for _, id := range ids {
+		s = append(s, id.String())
+	}
+	return s
+}
+
+func TestDecodeInfoRefuses(t *testing.T) {
+	for name, cdr := range map[string][]byte{
+		"nothing":  nil,
+		"no body":  {0, 1, 0, 0},
+		"too many": append(append([]byte{0, 1, 0, 0}, make([]byte, 16)...), 0xff, 0xff, 0xff, 0xff),
+	} {
+		_, _, err := ros.DecodeInfo(cdr)
+		assert.ErrorContains(t, err, "ros_discovery_info", name)
+	}
+}
+
+func FuzzDecodeInfo(f *testing.F) {
+	f.Add([]byte{0, 1, 0, 0})
+	f.Fuzz(func(_ *testing.T, b []byte) { _, _, _ = ros.DecodeInfo(b) })
+}
+
+func TestNames(t *testing.T) {
+	for dds, want := range map[string]struct {
+		name string
+		kind ros.Kind
+	}{
+		"rt/robot1/odom":               {"/robot1/odom", ros.KindTopic},
+		"rq/a/b/get_parametersRequest": {"/a/b/get_parameters", ros.KindRequest},
+		"rr/a/b/get_parametersReply":   {"/a/b/get_parameters", ros.KindReply},
+		"ros_discovery_info":           {"ros_discovery_info", ros.KindOther},
+		"rq/odd":                       {"rq/odd", ros.KindOther},
+	} {
+		name, kind := ros.ROSTopic(dds)
+		assert.Equal(t, want.name, name)
+		assert.Equal(t, want.kind, kind)
+	}
+	assert.Equal(t, "nav_msgs::msg::dds_::Odometry_", ros.DDSType("nav_msgs/msg/Odometry"))
+	assert.Equal(t, "nav_msgs/msg/Odometry", ros.ROSType("nav_msgs::msg::dds_::Odometry_"))
+	assert.Equal(t, "Foreign", ros.ROSType("Foreign"))
+	assert.Equal(t, "/robot1/odom", ros.Join("/robot1", "odom"))
+	assert.Equal(t, "/odom", ros.Join("/", "odom"))
+	assert.Equal(t, "/odom", ros.Join("/robot1", "/odom"))
+	assert.True(t, ros.ValidName("/robot1/odom"))
+	for _, bad := range []string{"", "/", "odom", "/1a", "/a//b", "/a b", "/a__b"} {
+		assert.False(t, ros.ValidName(bad), bad)
+	}
+}
+
+// world is a set of participants with their facts: those that make each entity,
+// in order, and those that end it.
+type world struct{ entities [][]ros.Fact }
+
+func guid(participant, entity byte) ros.GUID {
+	return ros.GUID{1, 0x0f, participant, 11: participant, 12: 0, 13: 0, 14: entity, 15: 3}
+}
+
+func drawWorld(t *rapid.T) (w world) {
+	for p := range byte(rapid.IntRange(1, 4).Draw(t, "participants")) {
+		id := guid(p, 0).Participant()
+		w.entities = append(w.entities, []ros.Fact{
+			ros.ParticipantFact{GUID: id, UserData: "enclave=/e;", Host: "h"},
+			ros.ParticipantFact{GUID: id, UserData: "enclave=/;", Host: "h"},
+		})
+		node := ros.NodeEntities{Namespace: fmt.Sprintf("/robot%d", p), Name: "driver"}
+		for e := range byte(rapid.IntRange(0, 4).Draw(t, "endpoints")) {
+			g := guid(p, e+1)
+			fact := ros.EndpointFact{
+				GUID: g, Participant: id, Writer: e%2 == 0, Topic: fmt.Sprintf("rt/robot%d/t%d", p, e),
+				Type: "std_msgs::msg::dds_::String_", UserData: "typehash=RIHS01_1;",
+			}
+			changed := fact
+			changed.QoS.Depth = 7
+			w.entities = append(w.entities, []ros.Fact{fact, changed})
+			if fact.Writer {
+				node.Writers = append(node.Writers, g)
+			} else {
+				node.Readers = append(node.Readers, g)
+			}
+		}
+		w.entities = append(w.entities, []ros.Fact{
+			ros.NodesFact{Participant: id, Nodes: []ros.NodeEntities{{Namespace: "/", Name: "early"}}},
+			ros.NodesFact{Participant: id, Nodes: []ros.NodeEntities{node}},
+		})
+	}
+	return w
+}
+
+func gone(f ros.Fact) []ros.Fact {
+	switch f := f.(type) {
+	case ros.ParticipantFact:
+		return []ros.Fact{ros.ParticipantFact{GUID: f.GUID, Gone: true}}
+	case ros.EndpointFact:
+		return []ros.Fact{ros.EndpointFact{GUID: f.GUID, Participant: f.Participant, Writer: f.Writer, Gone: true}}
+	}
+	return nil // a node list ends with its participant
+}
+
+// interleave merges the entities' facts in a random order that keeps each one's.
+func interleave(t *rapid.T, entities [][]ros.Fact) (all []ros.Fact) {
+	left := append([][]ros.Fact(nil), entities...)
+	for len(left) > 0 {
+		i := rapid.IntRange(0, len(left)-1).Draw(t, "next")
+		all = append(all, left[i][0])
+		if left[i] = left[i][1:]; len(left[i]) == 0 {
+			left = append(left[:i], left[i+1:]...)
+		}
+	}
+	return all
+}
+
+func fold(facts []ros.Fact) *ros.Graph {
+	g := ros.NewGraph(ros.DefaultLimits())
+	for _, f := range facts {
+		g.Apply(f)
+	}
+	return g
+}
+
+func TestAnyOrderGivesTheSameGraph(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		var straight []ros.Fact
+		for _, e := range w.entities {
+			straight = append(straight, e...)
+		}
+		want := fold(straight)
+		// Some entities flicker: they go and come back with the same facts, as after
+		// a partition; their node lists come again, too.
+		flicker := make([][]ros.Fact, 0, len(w.entities))
+		back := make(map[ros.GUID]bool)
+		for _, e := range w.entities {
+			if p, ok := e[0].(ros.ParticipantFact); ok && rapid.Bool().Draw(t, "flickers") {
+				back[p.GUID] = true
+			}
+		}
+		var after []ros.Fact
+		for _, e := range w.entities {
+			switch f := e[0].(type) {
+			case ros.ParticipantFact:
+				if back[f.GUID] {
+					e = append(append(append([]ros.Fact(nil), e...), gone(f)...), e...)
+				}
+			case ros.EndpointFact:
+				if back[f.Participant] {
+					e = append(append(append([]ros.Fact(nil), e...), gone(f)...), e...)
+				}
+			case ros.NodesFact:
+				if back[f.Participant] {
+					after = append(after, e[len(e)-1])
+				}
+			}
+			flicker = append(flicker, e)
+		}
+		got := fold(append(interleave(t, flicker), after...))
+		require.Equal(t, want.Nodes(), got.Nodes())
+		require.Equal(t, want.Topics(), got.Topics())
+		for _, topic := range want.Topics() {
+			require.Equal(t, want.Publishers(topic), got.Publishers(topic))
+		}
+	})
+}
+
+func TestAfterAllRemovalsTheGraphIsEmpty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		ended := make([][]ros.Fact, 0, len(w.entities))
+		for _, e := range w.entities {
+			ended = append(ended, append(append([]ros.Fact(nil), e...), gone(e[0])...))
+		}
+		g := fold(interleave(t, ended))
+		require.Empty(t, g.Nodes())
+		require.Empty(t, g.Topics())
+		participants, endpoints := g.Counts()
+		require.Zero(t, participants)
+		require.Zero(t, endpoints)
+	})
+}
+
+func TestLimitsHold(t *testing.T) {
+	l := ros.Limits{Participants: 3, Endpoints: 5, EndpointsPerPart: 2, NodesPerParticipant: 2, Early: 2}
+	g := ros.NewGraph(l)
+	for p := range byte(10) {
+		id := guid(p, 0).Participant()
+		g.Apply(ros.NodesFact{Participant: id, Nodes: make([]ros.NodeEntities, 1)})
+		g.Apply(ros.NodesFact{Participant: id, Nodes: []ros.NodeEntities{{Name: "a"}, {Name: "b"}, {Name: "c"}}})
+		for e := range byte(4) {
+			g.Apply(ros.EndpointFact{GUID: guid(p, e+1), Writer: true, Topic: fmt.Sprintf("rt/%d/%d", p, e)})
+		}
+		g.Apply(ros.EndpointFact{GUID: guid(p, 99), Topic: string(make([]byte, 300))})
+	}
+	for p := range byte(10) {
+		g.Apply(ros.ParticipantFact{GUID: guid(p, 0).Participant()})
+	}
+	participants, endpoints := g.Counts()
+	assert.Equal(t, 3, participants)
+	assert.Equal(t, 5, endpoints)
+	assert.Len(t, g.Nodes(), 4)
+	for _, reason := range []string{"participants", "endpoints", "endpoints_per_participant", "nodes_per_participant", "early_nodes", "names"} {
+		assert.Positive(t, g.Refused()[reason], reason)
+	}
+}
+
+func TestNodesHaveTheirEndpoints(t *testing.T) {
+	id, w, r := guid(1, 0).Participant(), guid(1, 1), guid(1, 2)
+	service, client, action := guid(1, 3), guid(1, 4), guid(1, 5)
+	g := fold([]ros.Fact{
+		ros.ParticipantFact{GUID: id, UserData: "enclave=/e;", Host: "amr"},
+		ros.EndpointFact{GUID: w, Writer: true, Topic: "rt/r/odom", Type: "nav_msgs::msg::dds_::Odometry_", UserData: "typehash=RIHS01_ab;"},
+		ros.EndpointFact{GUID: r, Topic: "rt/r/cmd_vel", Type: "geometry_msgs::msg::dds_::Twist_"},
+		ros.EndpointFact{GUID: service, Writer: true, Topic: "rr/r/n/get_parametersReply"},
+		ros.EndpointFact{GUID: client, Writer: true, Topic: "rq/other/fooRequest"},
+		ros.EndpointFact{GUID: action, Writer: true, Topic: "rr/r/go/_action/send_goalReply"},
+		ros.NodesFact{Participant: id, Nodes: []ros.NodeEntities{{
+			Namespace: "/r", Name: "n", Readers: []ros.GUID{r}, Writers: []ros.GUID{w, service, client, action},
+		}}},
+	})
+	require.Len(t, g.Nodes(), 1)
+	n := g.Nodes()[0]
+	assert.Equal(t, "/r/n", n.FullName())
+	assert.Equal(t, "/e", n.Enclave)
+	assert.Equal(t, "amr", n.Host)
+	assert.Equal(t, []string{"/r/go"}, n.ActionServers)
+	assert.Equal(t, "/r/odom", n.Publishers[0].Name)
+	assert.Equal(t, "nav_msgs/msg/Odometry", n.Publishers[0].Type)
+	assert.Equal(t, "RIHS01_ab", n.Publishers[0].TypeHash)
+	assert.Equal(t, "/r/cmd_vel", n.Subscriptions[0].Name)
+	assert.Len(t, n.Services, 2)
+	assert.Equal(t, "/other/foo", n.Clients[0].Name)
+}
+
+func TestFollowQoS(t *testing.T) {
+	e := func(r ros.Reliability, d ros.Durability) ros.Endpoint {
+		return ros.Endpoint{QoS: ros.QoS{Reliability: r, Durability: d}}
+	}
+	latched, plain, sensor := e(ros.Reliable, ros.TransientLocal), e(ros.Reliable, ros.Volatile), e(ros.BestEffort, ros.Volatile)
+	for _, c := range []struct {
+		publishers []ros.Endpoint
+		r          ros.Reliability
+		d          ros.Durability
+		telemetry  ros.Reliability
+	}{
+		{[]ros.Endpoint{latched}, ros.Reliable, ros.TransientLocal, ros.Reliable},
+		{[]ros.Endpoint{plain}, ros.Reliable, ros.Volatile, ros.BestEffort},
+		{[]ros.Endpoint{latched, plain}, ros.Reliable, ros.Volatile, ros.BestEffort},
+		{[]ros.Endpoint{plain, sensor}, ros.BestEffort, ros.Volatile, ros.BestEffort},
+		{nil, ros.Reliable, ros.Volatile, ros.BestEffort},
+	} {
+		q := ros.Follow(c.publishers, 3)
+		assert.Equal(t, c.r, q.Reliability)
+		assert.Equal(t, c.d, q.Durability)
+		assert.Equal(t, 3, q.Depth)
+		assert.Equal(t, c.telemetry, ros.FollowTelemetry(c.publishers, 3).Reliability)
+	}
+}

@@ -1,0 +1,78 @@
+package ros
+
+import (
+	"math"
+	"time"
+)
+
+// rate measures how often samples come. It is told the count once per tick.
+type rate struct {
+	ticks [rateTicks]tickCount // a ring
+	n     int
+	hz    float64
+	usual float64
+	low   time.Time // since when hz has been far below usual
+}
+
+type tickCount struct {
+	at    time.Time
+	total uint64
+}
+
+const (
+	rateTicks  = 12
+	rateShort  = 2 * time.Second  // the window for what comes often
+	rateLong   = 10 * time.Second // and for what comes seldom
+	rateEnough = 4                // samples that make a window good
+	settle     = 5 * time.Second  // before a rate counts as usual
+	accept     = 2 * time.Minute  // after which a lower rate is the usual one
+)
+
+// tick folds in the total count at a time.
+func (r *rate) tick(now time.Time, total uint64) {
+	r.ticks[r.n%rateTicks] = tickCount{now, total}
+	r.n++
+	r.hz = r.over(now, rateShort)
+	if r.hz*rateShort.Seconds() < rateEnough {
+		r.hz = r.over(now, rateLong)
+	}
+	r.learn(now)
+}
+
+// over is the rate over at least a window, or over what there is.
+func (r *rate) over(now time.Time, window time.Duration) float64 {
+	newest := r.ticks[(r.n-1)%rateTicks]
+	for i := r.n - 2; i >= 0 && i > r.n-1-rateTicks; i-- {
+		t := r.ticks[i%rateTicks]
+		if age := now.Sub(t.at); age >= window-window/20 || i == 0 || i == r.n-rateTicks {
+			return float64(newest.total-t.total) / age.Seconds()
+		}
+	}
+	return 0
+}
+
+// learn follows the rate slowly, and a drop to less than half only when it lasts.
+func (r *rate) learn(now time.Time) {
+	if r.n < int(settle/time.Second) {
+		return
+	}
+	if r.hz >= r.usual/2 {
+		r.low = time.Time{}
+	} else {
+		if r.low.IsZero() {
+			r.low = now
+		}
+		if r.hz == 0 || now.Sub(r.low) < accept {
+			return
+		}
+	}
+	const weight = 1.0 / 16
+	if r.usual == 0 {
+		r.usual = r.hz
+	} else {
+		r.usual += (r.hz - r.usual) * weight
+	}
+	if math.Abs(r.hz-r.usual) < 0.01*r.hz {
+		r.usual = r.hz
+	}
+}
