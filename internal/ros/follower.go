@@ -114,6 +114,8 @@ func (f *Follower) announce() (Writer, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if err := f.openInfo(); err != nil {
 		_ = w.Close()
 		return nil, err
@@ -121,15 +123,13 @@ func (f *Follower) announce() (Writer, error) {
 	return w, nil
 }
 
+// openInfo subscribes to the node lists; mu is held.
 func (f *Follower) openInfo() error {
 	id, err := f.transport.Subscribe(Subscription{Topic: InfoTopic, Type: InfoType, TypeHash: typeHash(InfoType), RawName: true, QoS: InfoReaderQoS()})
-	if err != nil {
-		return err
+	if err == nil {
+		f.info = id
 	}
-	f.mu.Lock()
-	f.info = id
-	f.mu.Unlock()
-	return nil
+	return err
 }
 
 func (f *Follower) discover(ctx context.Context) error {
@@ -255,8 +255,8 @@ func (f *Follower) measure(now time.Time) {
 		}
 	}
 	for name, r := range f.readers {
-		if r.spec != nil && len(f.graph.topics[name]) == 0 {
-			topics[r.namespace] = append(topics[r.namespace], f.describe(name))
+		if p := r.part.Load(); p != nil && len(f.graph.topics[name]) == 0 {
+			topics[p.namespace] = append(topics[p.namespace], f.describe(name))
 		}
 	}
 	observations := make([]fleet.Observation, 0, len(topics))

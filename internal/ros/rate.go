@@ -32,8 +32,10 @@ const (
 func (r *rate) tick(now time.Time, total uint64) {
 	r.ticks[r.n%rateTicks] = tickCount{now, total}
 	r.n++
+	// The window fits the usual rate, so that a topic that falls silent shows it
+	// at once.
 	r.hz = r.over(now, rateShort)
-	if r.hz*rateShort.Seconds() < rateEnough {
+	if expected := max(r.usual, r.hz); expected*rateShort.Seconds() < rateEnough {
 		r.hz = r.over(now, rateLong)
 	}
 	r.learn(now)

@@ -50,7 +50,7 @@ func (f *Follower) Open(topic string, bound int) (*RawStream, error) {
 	r := f.readers[topic]
 	fresh := r == nil
 	if fresh {
-		if r = f.open(now, topic, first.Type, Follow(publishers, bound)); r == nil {
+		if r = f.open(now, topic, first.Type, Follow(publishers, bound), nil); r == nil {
 			return nil, fmt.Errorf("open %s: the reader could not be made", topic)
 		}
 	}

@@ -13,8 +13,7 @@ type topicReader struct {
 	topic, typ string
 	id         ReaderID
 	qos        QoS
-	namespace  string    // of the robot whose role it plays
-	spec       *roleSpec // nil when only raw streams read it
+	part       atomic.Pointer[part] // nil while only raw streams read it
 
 	total atomic.Uint64 // samples
 	last  atomic.Int64  // receive time of the newest, ns since 1970
@@ -27,6 +26,12 @@ type topicReader struct {
 	opened  time.Time
 	unused  time.Time // since when nobody needs it
 	heal    backoff
+}
+
+// part is the role that a topic plays for a robot.
+type part struct {
+	*roleSpec
+	namespace string
 }
 
 const (
@@ -49,13 +54,13 @@ func (f *Follower) openWanted(now time.Time) {
 		wanted[topic] = true
 		r := f.readers[topic]
 		if r == nil {
-			r = f.open(now, topic, spec.typ, f.roleQoS(spec, publishers))
+			r = f.open(now, topic, spec.typ, f.roleQoS(spec, publishers), &part{spec, key.namespace})
 		}
 		if r == nil {
 			continue
 		}
-		if r.spec == nil {
-			r.spec, r.namespace = spec, key.namespace
+		if r.part.Load() == nil {
+			r.part.Store(&part{spec, key.namespace})
 		}
 		if q := f.roleQoS(spec, publishers); q != r.qos {
 			f.reopen(now, r, q)
@@ -85,7 +90,7 @@ func (f *Follower) closeUnwanted(now time.Time, r *topicReader, wanted bool) {
 		r.unused = now
 	}
 	wait := rawLinger
-	if r.spec != nil {
+	if r.part.Load() != nil {
 		wait = linger
 	}
 	if now.Sub(r.unused) >= wait {
@@ -95,12 +100,13 @@ func (f *Follower) closeUnwanted(now time.Time, r *topicReader, wanted bool) {
 }
 
 // open makes a reader; a failure is logged and tried again at the next look.
-func (f *Follower) open(now time.Time, topic, typ string, q QoS) *topicReader {
+func (f *Follower) open(now time.Time, topic, typ string, q QoS, p *part) *topicReader {
 	if len(f.readers) >= maxReaders {
 		f.graph.refused["readers"]++
 		return nil
 	}
 	r := &topicReader{topic: topic, typ: typ, qos: q, opened: now}
+	r.part.Store(p)
 	r.streams.Store(new([]*RawStream))
 	if err := f.subscribe(r); err != nil {
 		f.log.Warn("subscribe", "topic", topic, "err", err)
@@ -181,12 +187,10 @@ func (f *Follower) watch(now time.Time) {
 	}
 	if f.heal.due(now, f.graph.nameless() > 0) {
 		old := f.info
-		f.mu.Unlock()
 		err := f.openInfo()
 		if err == nil {
 			err = f.transport.Unsubscribe(old)
 		}
-		f.mu.Lock()
 		if err != nil {
 			f.log.Warn("subscribe anew to the node lists", "err", err)
 		}

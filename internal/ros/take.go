@@ -27,19 +27,18 @@ func (f *Follower) take(ctx context.Context) error {
 }
 
 func (f *Follower) sample(dst []fleet.Observation, s Sample) []fleet.Observation {
-	v, ok := f.byID.Load(s.Reader)
-	if !ok {
-		f.nodeList(s)
+	r := f.readerOf(s)
+	if r == nil {
 		return dst
 	}
-	r := v.(*topicReader) //nolint:forcetypeassert // byID holds nothing else
 	r.total.Add(1)
 	r.last.Store(s.Receive)
 	r.relay(s)
-	if r.spec == nil {
+	p := r.part.Load()
+	if p == nil {
 		return dst
 	}
-	o, err := f.observe(r, s)
+	o, err := f.observe(p, s)
 	if err != nil {
 		f.unreadable(r.topic, err)
 		return dst
@@ -47,10 +46,27 @@ func (f *Follower) sample(dst []fleet.Observation, s Sample) []fleet.Observation
 	return append(dst, o)
 }
 
+// readerOf finds a sample's reader, or folds a node list into the graph.
+func (f *Follower) readerOf(s Sample) *topicReader {
+	v, ok := f.byID.Load(s.Reader)
+	if !ok {
+		f.mu.Lock() // whoever opens a reader holds it: the reader may be new
+		defer f.mu.Unlock()
+		if s.Reader == f.info {
+			f.nodeList(s)
+			return nil
+		}
+		if v, ok = f.byID.Load(s.Reader); !ok {
+			return nil // of a reader that has been closed since
+		}
+	}
+	return v.(*topicReader) //nolint:forcetypeassert // byID holds nothing else
+}
+
 // observe decodes a sample by the role of its topic.
-func (f *Follower) observe(r *topicReader, s Sample) (fleet.Observation, error) {
+func (f *Follower) observe(r *part, s Sample) (fleet.Observation, error) {
 	at := f.at(r.namespace)
-	switch r.spec.role {
+	switch r.role {
 	case RoleOdometry:
 		p, err := f.decoded.decodeOdometry(s)
 		if err != nil {
@@ -74,7 +90,7 @@ func (f *Follower) observe(r *topicReader, s Sample) (fleet.Observation, error) 
 		g, err := f.decoded.decodeGrid(s)
 		return fleet.MapObserved{At: at, Grid: g}, err
 	}
-	panic("ros: no decoder for the role " + string(r.spec.role))
+	panic("ros: no decoder for the role " + string(r.role))
 }
 
 func (f *Follower) track(namespace string) *track {
@@ -86,14 +102,9 @@ func (f *Follower) track(namespace string) *track {
 	return t
 }
 
-// nodeList folds a sample of InfoTopic into the graph.
+// nodeList folds a sample of InfoTopic into the graph; mu is held.
 func (f *Follower) nodeList(s Sample) {
 	fact, size, err := f.infos.decode(s.CDR)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if s.Reader != f.info {
-		return // of a reader that has been closed since
-	}
 	if err != nil {
 		f.bad[InfoTopic]++
 		f.graph.refused["unreadable_nodes"]++

@@ -1,0 +1,348 @@
+package ros_test
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/muster-fleet/muster/internal/fleet"
+	"github.com/muster-fleet/muster/internal/ros"
+	"github.com/muster-fleet/muster/internal/ros/rostest"
+	"github.com/muster-fleet/muster/msgs/geometry_msgs"
+	"github.com/muster-fleet/muster/msgs/nav_msgs"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	sensor  = ros.QoS{Reliability: ros.BestEffort, Durability: ros.Volatile, History: ros.KeepLast, Depth: 5}
+	plain   = ros.QoS{Reliability: ros.Reliable, Durability: ros.Volatile, History: ros.KeepLast, Depth: 5}
+	latched = ros.QoS{Reliability: ros.Reliable, Durability: ros.TransientLocal, History: ros.KeepLast, Depth: 1}
+)
+
+// house is a follower with a registry behind it, in a domain in memory.
+type house struct {
+	t        *testing.T
+	domain   *rostest.Domain
+	own      *rostest.Participant
+	follower *ros.Follower
+	registry *fleet.Registry
+	mu       sync.Mutex
+	seen     []fleet.Observation
+}
+
+func follow(t *testing.T, o ros.FollowerOptions) *house {
+	h := &house{t: t, domain: rostest.NewDomain(3)}
+	h.registry = fleet.NewRegistry(&fleet.Journal{})
+	h.own = h.domain.Join()
+	h.follower = ros.NewFollower(h.own, func(now time.Time, obs ...fleet.Observation) {
+		h.mu.Lock()
+		h.seen = append(h.seen, obs...)
+		h.mu.Unlock()
+		h.registry.Apply(now, obs...)
+	}, o)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.follower.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		assert.ErrorIs(t, <-done, context.Canceled)
+	})
+	return h
+}
+
+func (h *house) eventually(what string, ok func(fleet.Robot) bool, id string) {
+	h.t.Helper()
+	require.Eventually(h.t, func() bool {
+		r, known := h.registry.Robot(id)
+		return known && ok(r)
+	}, 10*time.Second, 5*time.Millisecond, what)
+}
+
+// robot publishes as a robot's driver does.
+type robot struct {
+	t  *testing.T
+	p  *rostest.Participant
+	ns string
+	w  map[string]ros.Writer
+}
+
+func (h *house) robot(ns string) *robot {
+	r := &robot{h.t, h.domain.Join(), ns, make(map[string]ros.Writer)}
+	r.advertise(ros.InfoTopic, ros.InfoType, ros.InfoWriterQoS())
+	return r
+}
+
+func (r *robot) advertise(topic, typ string, q ros.QoS) {
+	pub := ros.Publication{Topic: ros.Join(r.ns, topic), Type: typ, QoS: q}
+	if topic == ros.InfoTopic {
+		pub.Topic, pub.RawName = topic, true
+	}
+	w, err := r.p.Advertise(pub)
+	require.NoError(r.t, err)
+	r.w[topic] = w
+}
+
+func (r *robot) nodes(size ros.GIDSize, names ...string) {
+	f := ros.NodesFact{Participant: r.p.Participant()}
+	for _, n := range names {
+		f.Nodes = append(f.Nodes, ros.NodeEntities{Namespace: r.ns, Name: n})
+	}
+	b, err := ros.EncodeInfo(f, size)
+	require.NoError(r.t, err)
+	require.NoError(r.t, r.w[ros.InfoTopic].Write(b))
+}
+
+func (r *robot) write(topic string, m interface {
+	MarshalCDR([]byte) ([]byte, error)
+},
+) {
+	b, err := m.MarshalCDR(nil)
+	require.NoError(r.t, err)
+	require.NoError(r.t, r.w[topic].Write(b))
+}
+
+func odometry(frame string, x, y, z, w float64) *nav_msgs.Odometry {
+	m := nav_msgs.NewOdometry()
+	m.Header.FrameID = frame
+	m.Pose.Pose.Position = geometry_msgs.Point{X: x, Y: y}
+	m.Pose.Pose.Orientation = geometry_msgs.Quaternion{Z: z, W: w}
+	m.Twist.Twist.Linear.X = 0.5
+	return &m
+}
+
+func samples(t *testing.T) map[string][]byte {
+	raw, err := os.ReadFile("testdata/samples.json")
+	require.NoError(t, err)
+	var text map[string]string
+	require.NoError(t, json.Unmarshal(raw, &text))
+	out := make(map[string][]byte)
+	for typ, h := range text {
+		out[typ], err = hex.DecodeString(h)
+		require.NoError(t, err)
+	}
+	return out
+}
+
+func TestARobotAppearsByItsTopics(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	r := h.robot("/robot1")
+	r.advertise("odom", "nav_msgs/msg/Odometry", plain)
+	r.nodes(ros.GIDIron, "driver", "localization")
+	h.eventually("it appears with its nodes", func(r fleet.Robot) bool { return len(r.Nodes) == 2 }, "robot1")
+	got, _ := h.registry.Robot("robot1")
+	assert.Equal(t, fleet.QualityUnseen, got.Quality)
+	assert.Equal(t, "/robot1/driver", got.Nodes[0].FullName())
+
+	r.write("odom", odometry("odom", 1, 2, 1, 0))
+	h.eventually("its pose", func(r fleet.Robot) bool { return r.Pose != nil }, "robot1")
+	got, _ = h.registry.Robot("robot1")
+	assert.InDelta(t, 1, got.Pose.X, 1e-9)
+	assert.InDelta(t, 3.14159, got.Pose.Yaw, 1e-4)
+	assert.InDelta(t, 0.5, got.Pose.Speed, 1e-9)
+	assert.False(t, got.Pose.Localised, "odometry alone drifts")
+
+	r.p.Leave()
+	h.eventually("it stays, without nodes", func(r fleet.Robot) bool { return len(r.Nodes) == 0 }, "robot1")
+	got, _ = h.registry.Robot("robot1")
+	assert.NotNil(t, got.Pose)
+}
+
+func TestALocalisedPoseCorrectsOdometry(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	r := h.robot("/robot1")
+	r.advertise("odom", "nav_msgs/msg/Odometry", plain)
+	r.advertise("amcl_pose", "geometry_msgs/msg/PoseWithCovarianceStamped", latched)
+	require.Eventually(t, func() bool { return h.own.Readers("/robot1/odom") == 1 && h.own.Readers("/robot1/amcl_pose") == 1 },
+		10*time.Second, time.Millisecond)
+	r.write("odom", odometry("odom", 1, 0, 0, 1))
+	amcl := geometry_msgs.NewPoseWithCovarianceStamped()
+	amcl.Header.FrameID = "map"
+	amcl.Pose.Pose.Position = geometry_msgs.Point{X: 10, Y: 20}
+	amcl.Pose.Pose.Orientation = geometry_msgs.Quaternion{Z: 0.7071067811865476, W: 0.7071067811865476} // 90°
+	r.write("amcl_pose", &amcl)
+	r.write("odom", odometry("odom", 3, 0, 0, 1)) // two metres ahead
+	h.eventually("it goes on from there", func(r fleet.Robot) bool { return r.Pose != nil && r.Pose.Y > 21 }, "robot1")
+	got, _ := h.registry.Robot("robot1")
+	assert.InDelta(t, 10, got.Pose.X, 1e-9)
+	assert.InDelta(t, 22, got.Pose.Y, 1e-9)
+	assert.InDelta(t, 1.5708, got.Pose.Yaw, 1e-4)
+	assert.True(t, got.Pose.Localised)
+	assert.Equal(t, "map", got.Pose.Frame)
+}
+
+func TestRealPeersSamplesBecomeObservations(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	r := h.robot("/robot1")
+	cdr := samples(t)
+	r.advertise("odom", "nav_msgs/msg/Odometry", plain)
+	for topic, typ := range map[string]string{"battery_state": "sensor_msgs/msg/BatteryState", "diagnostics": "diagnostic_msgs/msg/DiagnosticArray"} {
+		r.advertise(topic, typ, plain)
+		require.Eventually(t, func() bool { return h.own.Readers("/robot1/"+topic) == 1 }, 10*time.Second, time.Millisecond)
+		require.NoError(t, r.w[topic].Write(cdr[typ]))
+	}
+	h.eventually("battery and diagnostics", func(r fleet.Robot) bool { return r.Battery != nil }, "robot1")
+}
+
+func TestTheMapIsReadLate(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	r := h.robot("/robot1")
+	r.advertise("odom", "nav_msgs/msg/Odometry", plain)
+	r.advertise("map", "nav_msgs/msg/OccupancyGrid", latched)
+	g := nav_msgs.NewOccupancyGrid()
+	g.Header.FrameID = "map"
+	g.Info.Width, g.Info.Height, g.Info.Resolution = 2, 3, 0.05
+	g.Info.Origin.Orientation.W = 1
+	g.Data = []int8{0, 100, -1, 0, 0, 0}
+	r.write("map", &g)
+	h.eventually("its map", func(r fleet.Robot) bool { return r.Map != "" }, "robot1")
+	got, _ := h.registry.Robot("robot1")
+	grid, ok := h.registry.Grid(got.Map)
+	require.True(t, ok)
+	assert.Equal(t, g.Data, grid.Cells)
+}
+
+func TestQoSFollowsThePublishers(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	r := h.robot("/robot1")
+	r.advertise("odom", "nav_msgs/msg/Odometry", plain)
+	r.advertise("map", "nav_msgs/msg/OccupancyGrid", latched)
+	require.Eventually(t, func() bool { return h.own.Readers("/robot1/map") == 1 }, 10*time.Second, time.Millisecond)
+	other := h.robot("/robot1")
+	other.advertise("map", "nav_msgs/msg/OccupancyGrid", plain) // a second publisher offers less
+	h.eventually("no complaint in the end", func(r fleet.Robot) bool {
+		i := slices.IndexFunc(r.Topics, func(t fleet.Topic) bool { return t.Name == "/robot1/map" })
+		return i >= 0 && r.Topics[i].Publishers == 2 && r.Topics[i].Problem == ""
+	}, "robot1")
+	g := nav_msgs.NewOccupancyGrid()
+	g.Info.Width, g.Info.Height, g.Info.Resolution, g.Data = 1, 1, 1, []int8{0}
+	other.write("map", &g)
+	h.eventually("the weaker publisher is heard", func(r fleet.Robot) bool { return r.Map != "" }, "robot1")
+}
+
+func TestMalformedSamplesAreSaid(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	r := h.robot("/robot1")
+	r.advertise("odom", "nav_msgs/msg/Odometry", plain)
+	require.Eventually(t, func() bool { return h.own.Readers("/robot1/odom") == 1 }, 10*time.Second, time.Millisecond)
+	require.NoError(t, r.w["odom"].Write([]byte{0, 1, 0, 0, 1, 2, 3}))
+	require.NoError(t, r.w[ros.InfoTopic].Write([]byte{0, 1, 0, 0, 9}))
+	h.eventually("the topic says what is wrong", func(r fleet.Robot) bool {
+		return len(r.Topics) > 0 && r.Topics[0].Problem != ""
+	}, "robot1")
+	got, _ := h.registry.Robot("robot1")
+	assert.Contains(t, got.Topics[0].Problem, "nav_msgs/msg/Odometry")
+	assert.Nil(t, got.Pose)
+	r.write("odom", odometry("map", 1, 2, 0, 1))
+	h.eventually("and goes on", func(r fleet.Robot) bool { return r.Pose != nil && r.Pose.Localised }, "robot1")
+}
+
+func TestTopicsOfARobotThatLeftFallSilent(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	r := h.robot("/robot1")
+	r.advertise("odom", "nav_msgs/msg/Odometry", plain)
+	r.advertise("scan", "sensor_msgs/msg/LaserScan", sensor)
+	stop := make(chan struct{})
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for tick := time.NewTicker(20 * time.Millisecond); ; {
+			select {
+			case <-stop:
+				tick.Stop()
+				return
+			case <-tick.C:
+				r.write("odom", odometry("map", 1, 2, 0, 1))
+			}
+		}
+	})
+	odom := func(r fleet.Robot) fleet.Topic { t, _ := r.Topic("/robot1/odom"); return t }
+	h.eventually("the rate", func(r fleet.Robot) bool { return odom(r).Hz > 30 && odom(r).Hz < 60 }, "robot1")
+	got, _ := h.registry.Robot("robot1")
+	assert.Len(t, got.Topics, 2, "also what nobody reads")
+	close(stop)
+	writing.Wait()
+	r.p.Leave()
+	h.eventually("silence", func(r fleet.Robot) bool {
+		t := odom(r)
+		return t.Hz == 0 && t.Publishers == 0 && t.Problem != ""
+	}, "robot1")
+}
+
+func TestTopicsSetByHand(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{
+		Robots: []string{"/site/a"},
+		Topics: map[string]map[ros.Role]string{"/site/a": {ros.RoleOdometry: "base/wheels"}},
+	})
+	r := h.robot("/site/a")
+	r.advertise("base/wheels", "nav_msgs/msg/Odometry", plain)
+	r.nodes(ros.GIDHumble, "base")
+	require.Eventually(t, func() bool { return h.own.Readers("/site/a/base/wheels") == 1 }, 10*time.Second, time.Millisecond)
+	r.write("base/wheels", odometry("odom", 4, 5, 0, 1))
+	require.Eventually(t, func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return slices.ContainsFunc(h.seen, func(o fleet.Observation) bool {
+			p, ok := o.(fleet.PoseObserved)
+			return ok && p.Namespace == "/site/a" && p.Pose.X == 4
+		})
+	}, 10*time.Second, time.Millisecond)
+}
+
+func TestPeersSeeUs(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{Node: "watcher"})
+	r := h.robot("/robot1")
+	id, err := r.p.Subscribe(ros.Subscription{Topic: ros.InfoTopic, Type: ros.InfoType, RawName: true, QoS: ros.InfoReaderQoS()})
+	require.NoError(t, err)
+	last := func(want ros.GIDSize) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		for {
+			var b ros.Batch
+			require.NoError(t, r.p.Take(ctx, &b))
+			for _, s := range b.Samples {
+				f, size, err := ros.DecodeInfo(s.CDR)
+				require.NoError(t, err)
+				if s.Reader == id && f.Participant == h.own.Participant() && size == want {
+					assert.Equal(t, "watcher", f.Nodes[0].Name)
+					return
+				}
+			}
+		}
+	}
+	last(ros.GIDIron)
+	r.nodes(ros.GIDHumble, "driver") // the majority now
+	last(ros.GIDHumble)
+}
+
+func TestOpenSharesOneReader(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	r := h.robot("/robot1")
+	_, err := h.follower.Open("/robot1/plan", 4)
+	require.ErrorContains(t, err, "nobody publishes it")
+	r.advertise("plan", "nav_msgs/msg/Path", latched)
+	require.NoError(t, r.w["plan"].Write(rostest.Payload(4, 1)))
+	var a *ros.RawStream
+	require.Eventually(t, func() bool { a, err = h.follower.Open("/robot1/plan", 2); return err == nil }, 10*time.Second, time.Millisecond)
+	assert.Equal(t, rostest.Payload(4, 1), (<-a.C()).CDR)
+	b, err := h.follower.Open("/robot1/plan", 2)
+	require.NoError(t, err)
+	assert.Equal(t, rostest.Payload(4, 1), (<-b.C()).CDR, "the second viewer gets what is latched, too")
+	assert.Equal(t, 1, h.own.Readers("/robot1/plan"))
+	b.Close()
+	for i := range byte(10) {
+		require.NoError(t, r.w["plan"].Write(rostest.Payload(4, i)))
+	}
+	require.Eventually(t, func() bool { return a.Dropped() >= 8 }, 10*time.Second, time.Millisecond, "the oldest go")
+	assert.Len(t, a.C(), 2)
+	a.Close()
+}
