@@ -1,0 +1,106 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// lease is a lease that we keep alive, and a context that ends before it can
+// expire in etcd.
+type lease struct {
+	c    *Client
+	id   clientv3.LeaseID
+	ttl  time.Duration
+	ctx  context.Context // ends with the lease, or with the caller's context
+	end  context.CancelCauseFunc
+	stop context.CancelFunc // of the goroutine
+	done chan struct{}      // closed when the goroutine has ended
+}
+
+var (
+	errLost     = errors.New("the lease could not be renewed in time")
+	errResigned = errors.New("the lease was given back")
+)
+
+// grant makes a lease. Its keeper goes on after the caller's context has ended,
+// so that what is in flight can be finished under it, until revoke.
+func (c *Client) grant(ctx context.Context) (*lease, error) {
+	stamp := time.Now() // before the call: etcd counts from some moment after it
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	got, err := c.kv.Grant(call, int64((c.opt.LeaseTTL+time.Second-1)/time.Second))
+	if err != nil {
+		return nil, fmt.Errorf("grant a lease: %w", err)
+	}
+	l := &lease{c: c, id: got.ID, ttl: time.Duration(got.TTL) * time.Second, done: make(chan struct{})}
+	l.ctx, l.end = context.WithCancelCause(ctx)
+	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l.stop = stop
+	go l.keep(keeping, stamp)
+	return l, nil
+}
+
+// safe is how long after a renewal was sent the lease is trusted: a margin before
+// etcd may give it to another.
+func (l *lease) safe() time.Duration { return l.ttl - l.ttl/5 }
+
+// keep renews the lease until it is stopped or lost.
+func (l *lease) keep(ctx context.Context, stamp time.Time) {
+	defer close(l.done)
+	for {
+		left := l.safe() - age(stamp)
+		if left <= 0 {
+			l.end(errLost)
+			return
+		}
+		if !pause(ctx, min(l.ttl/4, left)) {
+			return
+		}
+		left = l.safe() - age(stamp)
+		if left <= 0 {
+			continue
+		}
+		sent := time.Now()
+		call, cancel := context.WithTimeout(ctx, left)
+		_, err := l.c.kv.KeepAliveOnce(call, l.id)
+		cancel()
+		switch {
+		case err == nil:
+			stamp = sent
+		case errors.Is(err, rpctypes.ErrLeaseNotFound):
+			l.end(errLost)
+			return
+		}
+	}
+}
+
+// age is how long ago t was, by whichever of the two clocks went further: the
+// monotonic one stands still while the machine sleeps.
+func age(t time.Time) time.Duration {
+	now := time.Now()
+	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
+}
+
+// pause waits; false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	sleep(ctx, d)
+	return ctx.Err() == nil
+}
+
+// revoke gives the lease back, with all keys under it, and waits for the keeper.
+func (l *lease) revoke(ctx context.Context) error {
+	l.end(errResigned)
+	l.stop()
+	<-l.done
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if _, err := l.c.kv.Revoke(ctx, l.id); err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		return fmt.Errorf("revoke a lease: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,340 @@
+package etcd_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/goleak"
+
+	"github.com/muster-fleet/muster/internal/etcd"
+	"github.com/muster-fleet/muster/internal/etcd/etcdtest"
+	"github.com/muster-fleet/muster/internal/fleet"
+	"github.com/muster-fleet/muster/internal/rollout"
+	"github.com/muster-fleet/muster/internal/rollout/rollouttest"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// zap's and etcd's own, for the life of the process
+		goleak.IgnoreTopFunction("go.opencensus.io/stats/view.(*worker).start"),
+		goleak.IgnoreTopFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"),
+	)
+}
+
+// seams are the store and the elector over it.
+type seams struct {
+	store   rollout.Store
+	elector rollout.Elector
+}
+
+// both runs a test against the store in memory and against a real etcd: they
+// must behave alike.
+func both(t *testing.T, test func(t *testing.T, s seams)) {
+	t.Run("memory", func(t *testing.T) {
+		store := rollouttest.NewStore()
+		test(t, seams{store, rollouttest.NewElector(store)})
+	})
+	t.Run("embedded", func(t *testing.T) {
+		c := etcdtest.Dial(t, "m1", 2*time.Second, etcdtest.Embed(t))
+		test(t, seams{etcd.Store{Client: c}, etcd.Elector{Client: c}})
+	})
+	t.Run("server 3.4", func(t *testing.T) {
+		c := etcdtest.Dial(t, "m1", 2*time.Second, etcdtest.Start(t).Endpoint)
+		test(t, seams{etcd.Store{Client: c}, etcd.Elector{Client: c}})
+	})
+}
+
+func plan(id string, robots int) (rollout.Plan, rollout.Status) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	p := rollout.Plan{Version: 1, ID: id, CreatedAt: now, CreatedBy: "ada", Generation: 7, Waves: 2}
+	for i := range robots {
+		r := rollout.RobotPlan{
+			Robot: fmt.Sprintf("robot%d", i), Namespace: fmt.Sprintf("/site%d/robot%d", rand.IntN(9), i), Engine: fmt.Sprintf("engine-%d", i),
+			Container: "amr", From: fleet.Image{Ref: "registry.example/amr:1.2", ID: fmt.Sprintf("sha256:%064x", rand.Uint64())},
+		}
+		for n := range 10 {
+			r.Nodes = append(r.Nodes, fmt.Sprintf("%s/node_%d", r.Namespace, n))
+		}
+		p.Robots = append(p.Robots, r)
+	}
+	return p, rollout.Status{Version: 1, Rollout: id, State: rollout.StateRunning, StartedAt: now}
+}
+
+func campaign(t *testing.T, e rollout.Elector) (context.Context, rollout.Term) {
+	t.Helper()
+	ctx, term, err := e.Campaign(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = term.Resign(context.Background()) })
+	return ctx, term
+}
+
+func TestStore(t *testing.T) {
+	both(t, func(t *testing.T, s seams) {
+		ctx := t.Context()
+		all, seen, err := s.store.List(ctx)
+		require.NoError(t, err)
+		assert.Empty(t, all)
+		p, st := plan("a", 3)
+		require.NoError(t, s.store.Create(ctx, p, st, seen))
+		assert.ErrorIs(t, s.store.Create(ctx, p, st, seen), rollout.ErrConflict, "twice")
+		q, st2 := plan("b", 1)
+		assert.ErrorIs(t, s.store.Create(ctx, q, st2, seen), rollout.ErrConflict, "another was created since")
+		_, err = s.store.Load(ctx, "b")
+		assert.ErrorIs(t, err, rollout.ErrNotFound)
+
+		_, seen, err = s.store.List(ctx)
+		require.NoError(t, err)
+		q.CreatedAt = p.CreatedAt.Add(time.Hour)
+		require.NoError(t, s.store.Create(ctx, q, st2, seen))
+		all, _, err = s.store.List(ctx)
+		require.NoError(t, err)
+		require.Len(t, all, 2)
+		assert.Equal(t, "b", all[0].Plan.ID, "the newest first")
+		assert.Equal(t, p, all[1].Plan)
+
+		_, term := campaign(t, s.elector)
+		got, err := s.store.Load(ctx, "a")
+		require.NoError(t, err)
+		next := got.Status
+		next.Robots = map[string]rollout.RobotStatus{"robot0": {Step: rollout.StepPulling, Reason: "x"}}
+		next, err = s.store.Save(ctx, term.Fence(), got.Status, next)
+		require.NoError(t, err)
+		_, err = s.store.Save(ctx, term.Fence(), got.Status, rollout.Status{Version: 1, Rollout: "a", State: rollout.StatePaused})
+		assert.ErrorIs(t, err, rollout.ErrConflict, "on an old status")
+		wrong := term.Fence()
+		wrong.Revision--
+		_, err = s.store.Save(ctx, wrong, next, next)
+		assert.ErrorIs(t, err, rollout.ErrFenced)
+		got, err = s.store.Load(ctx, "a")
+		require.NoError(t, err)
+		assert.Equal(t, next, got.Status)
+
+		for i := range uint64(3) {
+			w, err := s.store.PutWish(ctx, "a", rollout.Wish{Action: rollout.ActionPause, By: "ada"})
+			require.NoError(t, err)
+			assert.Equal(t, i+1, w.Seq)
+		}
+		_, err = s.store.PutWish(ctx, "none", rollout.Wish{})
+		assert.ErrorIs(t, err, rollout.ErrNotFound)
+		got, err = s.store.Load(ctx, "a")
+		require.NoError(t, err)
+		assert.EqualValues(t, 3, got.Wish.Seq)
+
+		first, err := s.store.NextGeneration(ctx)
+		require.NoError(t, err)
+		second, err := s.store.NextGeneration(ctx)
+		require.NoError(t, err)
+		assert.Greater(t, second, first)
+	})
+}
+
+func TestLocks(t *testing.T) {
+	both(t, func(t *testing.T, s seams) {
+		leading, term := campaign(t, s.elector)
+		leased, lock, err := term.Lock(t.Context(), "robot1")
+		require.NoError(t, err)
+		require.NoError(t, lock.Unlock(t.Context()))
+		assert.Error(t, leased.Err(), "an unlocked robot is not worked on")
+		leased, _, err = term.Lock(t.Context(), "robot1")
+		require.NoError(t, err)
+		require.NoError(t, term.Resign(t.Context()))
+		assert.Error(t, leading.Err())
+		assert.Error(t, leased.Err(), "the lock ends with the term")
+		_, next := campaign(t, s.elector)
+		_, _, err = next.Lock(t.Context(), "robot2")
+		assert.NoError(t, err)
+	})
+}
+
+func TestWatch(t *testing.T) {
+	both(t, func(t *testing.T, s seams) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := s.store.Watch(ctx)
+		p, st := plan("a", 1)
+		require.Eventually(t, func() bool { // until the watch is open
+			_, seen, err := s.store.List(ctx)
+			require.NoError(t, err)
+			p.ID += "a"
+			st.Rollout = p.ID
+			require.NoError(t, s.store.Create(ctx, p, st, seen))
+			select {
+			case <-c:
+				return true
+			case <-time.After(50 * time.Millisecond):
+				return false
+			}
+		}, 10*time.Second, time.Millisecond)
+	})
+}
+
+func client(t *testing.T, endpoint string) *clientv3.Client {
+	t.Helper()
+	kv, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = kv.Close() })
+	return kv
+}
+
+func TestAPlanOfFiveThousandRobotsFits(t *testing.T) {
+	endpoint := etcdtest.Start(t).Endpoint // with etcd's own limits
+	s := etcd.Store{Client: etcdtest.Dial(t, "m1", 2*time.Second, endpoint)}
+	kv := client(t, endpoint)
+	p, st := plan("big", 5000)
+	require.NoError(t, s.Create(t.Context(), p, st, 0))
+	_, term := campaign(t, etcd.Elector{Client: s.Client})
+	got, err := s.Load(t.Context(), "big")
+	require.NoError(t, err)
+	assert.Equal(t, p, got.Plan)
+
+	all := got.Status
+	all.Robots = make(map[string]rollout.RobotStatus)
+	for _, r := range p.Robots { // more than one transaction takes
+		all.Robots[r.Robot] = rollout.RobotStatus{Step: rollout.StepSkipped, Reason: "offline"}
+	}
+	all, err = s.Save(t.Context(), term.Fence(), got.Status, all)
+	require.NoError(t, err)
+	got, err = s.Load(t.Context(), "big")
+	require.NoError(t, err)
+	assert.Equal(t, all, got.Status)
+
+	one := got.Status
+	one.Robots = map[string]rollout.RobotStatus{}
+	for id, r := range got.Status.Robots {
+		one.Robots[id] = r
+	}
+	one.Robots["robot17"] = rollout.RobotStatus{Step: rollout.StepQueued}
+	_, err = s.Save(t.Context(), term.Fence(), got.Status, one)
+	require.NoError(t, err)
+	changed, err := kv.Get(t.Context(), "/test/rollouts/", clientv3.WithPrefix(), clientv3.WithMinModRev(all.Revision+1))
+	require.NoError(t, err)
+	bytes := 0
+	for _, kv := range changed.Kvs {
+		bytes += len(kv.Key) + len(kv.Value)
+	}
+	assert.Len(t, changed.Kvs, 2, "the robot's key and the status")
+	assert.Less(t, bytes, 1000)
+	t.Logf("one robot's change among 5,000 writes %d bytes", bytes)
+}
+
+func TestWatchSurvivesCompactionAndRestart(t *testing.T) {
+	server := etcdtest.Start(t)
+	s := etcd.Store{Client: etcdtest.Dial(t, "m1", 2*time.Second, server.Endpoint)}
+	kv := client(t, server.Endpoint)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c := s.Watch(ctx)
+	p, st := plan("a", 1)
+	require.NoError(t, s.Create(ctx, p, st, 0))
+	<-c
+	server.Kill()
+	server.Start()
+	require.Eventually(t, func() bool { return s.Health(ctx) == nil }, 20*time.Second, 20*time.Millisecond)
+	var last int64
+	for range 50 {
+		r, err := kv.Put(ctx, "/test/rollouts/a/wish", `{"seq":1}`)
+		require.NoError(t, err)
+		last = r.Header.Revision
+	}
+	_, err := kv.Compact(ctx, last)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		select {
+		case <-c:
+			return true
+		default:
+			return false
+		}
+	}, 20*time.Second, 10*time.Millisecond)
+	got, err := s.Load(ctx, "a")
+	require.NoError(t, err)
+	assert.Equal(t, "a", got.Plan.ID, "the data outlives the server")
+}
+
+func TestAnUnknownFormatIsSaid(t *testing.T) {
+	endpoint := etcdtest.Embed(t)
+	s := etcd.Store{Client: etcdtest.Dial(t, "m1", 2*time.Second, endpoint)}
+	p, st := plan("a", 1)
+	p.Version = 9
+	require.NoError(t, s.Create(t.Context(), p, st, 0))
+	_, err := s.Load(t.Context(), "a")
+	assert.ErrorContains(t, err, "format 9")
+}
+
+func TestCheckpointsAndAudit(t *testing.T) {
+	c := etcdtest.Dial(t, "m1", 2*time.Second, etcdtest.Embed(t))
+	robots := make(map[string]json.RawMessage)
+	for i := range 250 {
+		robots[fmt.Sprintf("r%d", i)] = json.RawMessage(fmt.Sprintf(`{"n":%d}`, i))
+	}
+	require.NoError(t, c.SaveCheckpoints(t.Context(), robots))
+	got, err := c.LoadCheckpoints(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, robots, got)
+	require.NoError(t, c.DropCheckpoint(t.Context(), "r7"))
+	got, err = c.LoadCheckpoints(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, got, 249)
+
+	for i := range 5 {
+		require.NoError(t, c.Append(t.Context(), json.RawMessage(fmt.Sprintf(`{"i":%d}`, i))))
+	}
+	entries, err := c.Audit(t.Context(), 2)
+	require.NoError(t, err)
+	require.Len(t, entries, 2)
+	assert.JSONEq(t, `{"i":4}`, string(entries[0]))
+}
+
+func TestTwoManagersCannotShareADirectory(t *testing.T) {
+	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
+	began := time.Now()
+	e, err := etcd.Embed(t.Context(), dir, log)
+	require.NoError(t, err)
+	t.Logf("embedded etcd is ready after %v", time.Since(began))
+	_, err = etcd.Embed(t.Context(), dir, log)
+	require.ErrorIs(t, err, etcd.ErrInUse)
+	assert.ErrorContains(t, err, dir)
+	e.Close()
+	again, err := etcd.Embed(t.Context(), dir, log)
+	require.NoError(t, err)
+	again.Close()
+}
+
+func TestADeepDirectoryWorks(t *testing.T) {
+	dir := t.TempDir()
+	for range 6 {
+		dir += "/a-directory-with-a-long-name"
+	}
+	e, err := etcd.Embed(t.Context(), dir, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	c := etcdtest.Dial(t, "m1", time.Second, e.Endpoint)
+	assert.NoError(t, c.Health(t.Context()))
+	_ = c.Close()
+	e.Close()
+}
+
+func BenchmarkSave(b *testing.B) {
+	s := etcd.Store{Client: etcdtest.Dial(b, "m1", 2*time.Second, etcdtest.Embed(b))}
+	p, st := plan("a", 100)
+	require.NoError(b, s.Create(b.Context(), p, st, 0))
+	_, term, err := etcd.Elector{Client: s.Client}.Campaign(b.Context())
+	require.NoError(b, err)
+	defer func() { _ = term.Resign(context.Background()) }()
+	got, err := s.Load(b.Context(), "a")
+	require.NoError(b, err)
+	now := got.Status
+	for b.Loop() {
+		next := now
+		next.Reason = fmt.Sprint(b.N)
+		now, err = s.Save(b.Context(), term.Fence(), now, next)
+		require.NoError(b, err)
+	}
+}
