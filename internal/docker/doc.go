@@ -1,0 +1,44 @@
+// Package docker is the adapter to the robots' Docker Engines. It follows the
+// containers and devices on each engine and reports them to the fleet, and it
+// carries out the rollout's verbs: pull, replace, roll back, commit, discard.
+//
+// It speaks the Engine API through github.com/moby/moby/client, the successor
+// under a new name of github.com/docker/docker/client: the maintainers
+// deprecated the old module with Engine 29, and what is found in it is fixed in
+// the new one only. The API version is negotiated per engine, 1.40 and newer.
+//
+// cmd/muster makes one Engines and runs it; the rollout runner calls it as
+// rollout.Engine, and Resolver as rollout.Resolver. Engines.Run owns one
+// goroutine per engine and, below each, one that reads the engine's event
+// stream; it waits for all. The verbs run in their caller's goroutine and own
+// none. An engine that hangs or is gone never delays another.
+//
+// # How a container is replaced
+//
+// Names are the state, and the engine keeps them unique. For container amr and
+// generation 7 of a rollout:
+//
+//	amr                       the container in place: what is started, always by this name
+//	amr.muster-g7             the successor, created and not yet in place
+//	amr.muster-previous-g7    the old container, kept until Commit
+//	amr.muster-undone-g7      the successor after a rollback; Replace of g7 refuses from now on
+//
+// Replace creates the successor completely (networks too) while the old one
+// runs, sets the old one's restart policy to "no", so that a reboot in between
+// cannot start both, renames it away, stops it, makes sure that it is stopped,
+// gives its name to the successor and starts that name. Labels of the successor
+// remember what Rollback needs: the wanted restart policy, and whether the old
+// container ran. Each verb looks first and does what is missing, so it may be
+// called again after a crash at any line and after any lost reply.
+//
+// A container that was stopped when its turn came is replaced all the same and
+// the successor is started: the rollout's gates judge it. Rollback leaves the
+// old one as it was found, stopped.
+//
+// # What the new container takes over
+//
+// What the user set, and nothing that came from the old image: see successor.go.
+//
+// The package must not let the values of a container's environment out: only
+// the robot's id, namespace and domain are read from it.
+package docker

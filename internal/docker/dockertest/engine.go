@@ -1,0 +1,238 @@
+package dockertest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/client"
+)
+
+// Engine is a dockerd of its own: socket, images, containers and containerd are
+// shared with no other.
+type Engine struct {
+	dir  string
+	args []string
+	cmd  *exec.Cmd
+	done chan struct{} // closed when cmd has ended
+	log  *os.File
+}
+
+// StartEngine starts an engine that ends with the test.
+func StartEngine(t testing.TB, flags ...string) *Engine {
+	t.Helper()
+	e, err := NewEngine(flags...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+// NewEngine starts an engine; the caller ends it with Close. Further flags are
+// given to dockerd as they are.
+func NewEngine(flags ...string) (*Engine, error) {
+	if os.Geteuid() != 0 {
+		return nil, errors.New("these tests start a Docker Engine, which needs root")
+	}
+	if _, err := exec.LookPath("dockerd"); err != nil {
+		return nil, fmt.Errorf("these tests start a Docker Engine (Debian package docker.io): %w", err)
+	}
+	// A short directory: the path of a Unix socket has at most 107 bytes.
+	dir, err := os.MkdirTemp("", "engine")
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{dir: dir}
+	if err := os.WriteFile(e.path("daemon.json"), []byte("{}"), 0o600); err != nil {
+		return nil, err
+	}
+	e.args = append([]string{
+		"--config-file", e.path("daemon.json"), "--host", e.URL(),
+		"--data-root", e.path("data"), "--exec-root", e.path("exec"), "--pidfile", e.path("pid"),
+		"--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
+	}, flags...)
+	if e.log, err = os.Create(e.path("log")); err != nil {
+		return nil, err
+	}
+	if err := e.Start(); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
+}
+
+// URL is the engine's address, unix:///….
+func (e *Engine) URL() string { return "unix://" + e.Socket() }
+
+// Socket is the path of the engine's socket.
+func (e *Engine) Socket() string { return e.path("sock") }
+
+// Start starts the engine again after Kill and waits until it answers.
+func (e *Engine) Start() error {
+	if err := os.Remove(e.path("pid")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	e.cmd = exec.Command("dockerd", e.args...)
+	e.cmd.Stdout, e.cmd.Stderr = e.log, e.log
+	// A session of its own, so that an interrupt of the test does not end the
+	// engine before its containers are removed.
+	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := e.cmd.Start(); err != nil {
+		return fmt.Errorf("start dockerd: %w", err)
+	}
+	e.done = make(chan struct{})
+	go func(cmd *exec.Cmd, done chan struct{}) {
+		_ = cmd.Wait()
+		close(done)
+	}(e.cmd, e.done)
+	return e.await(30 * time.Second)
+}
+
+func (e *Engine) await(limit time.Duration) error {
+	cli, err := client.New(client.WithHost(e.URL()))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = cli.Close() }()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := cli.Ping(ctx, client.PingOptions{}); err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-e.done:
+			return fmt.Errorf("dockerd ended: %s", e.tail())
+		case <-ctx.Done():
+			return fmt.Errorf("dockerd does not answer within %v: %s", limit, e.tail())
+		}
+	}
+}
+
+// Kill ends dockerd at once, as a crash would; its containers go on.
+func (e *Engine) Kill() { e.signal(syscall.SIGKILL); <-e.done }
+
+// Freeze stops dockerd without ending it: connections are accepted by the
+// kernel and never answered. Thaw lets it go on.
+func (e *Engine) Freeze() { e.signal(syscall.SIGSTOP) }
+
+// Thaw ends Freeze.
+func (e *Engine) Thaw() { e.signal(syscall.SIGCONT) }
+
+func (e *Engine) signal(s syscall.Signal) { _ = e.cmd.Process.Signal(s) }
+
+// Close removes all containers, ends the engine and its files.
+func (e *Engine) Close() error {
+	e.Thaw()
+	var errs []error
+	if e.ended() && e.hasContainers() {
+		errs = append(errs, e.Start()) // its containers still run
+	}
+	if !e.ended() {
+		errs = append(errs, e.removeAll())
+		e.signal(syscall.SIGTERM)
+		select {
+		case <-e.done:
+		case <-time.After(20 * time.Second):
+			errs = append(errs, fmt.Errorf("dockerd does not end: %s", e.tail()))
+			e.Kill()
+		}
+	}
+	e.endContainerd()
+	_ = e.log.Close()
+	return errors.Join(append(errs, e.unmount(), os.RemoveAll(e.dir))...)
+}
+
+func (e *Engine) removeAll() error {
+	cli, err := client.New(client.WithHost(e.URL()))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = cli.Close() }()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	all, err := cli.ContainerList(ctx, client.ContainerListOptions{All: true})
+	if err != nil {
+		return err
+	}
+	for _, c := range all.Items {
+		if _, err := cli.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endContainerd ends the engine's own containerd where a killed dockerd left it.
+func (e *Engine) endContainerd() {
+	b, err := os.ReadFile(e.path("exec/containerd/containerd.pid"))
+	if err != nil {
+		return
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return
+	}
+	line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if bytes.Contains(line, []byte(e.dir)) { // the pid is still ours
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// unmount takes away what a killed engine left mounted below its directory.
+func (e *Engine) unmount() error {
+	b, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return err
+	}
+	var at []string
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 1 && strings.HasPrefix(f[1], e.dir+"/") {
+			at = append(at, f[1])
+		}
+	}
+	for i := len(at) - 1; i >= 0; i-- {
+		_ = syscall.Unmount(at[i], syscall.MNT_DETACH)
+	}
+	return nil
+}
+
+func (e *Engine) ended() bool {
+	if e.done == nil {
+		return true
+	}
+	select {
+	case <-e.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (e *Engine) hasContainers() bool {
+	all, _ := os.ReadDir(e.path("data/containers"))
+	return len(all) > 0
+}
+
+func (e *Engine) path(name string) string { return filepath.Join(e.dir, name) }
+
+func (e *Engine) tail() string {
+	b, _ := os.ReadFile(e.path("log"))
+	return string(b[max(0, len(b)-2000):])
+}

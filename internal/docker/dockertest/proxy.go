@@ -1,0 +1,220 @@
+package dockertest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"testing"
+)
+
+// Proxy stands in front of an engine and passes everything on, streams and
+// upgraded connections included, except where a rule says otherwise.
+type Proxy struct {
+	dir  string
+	stop context.CancelFunc
+	done context.Context
+
+	mu    sync.Mutex
+	rules []*Rule
+	calls []string
+}
+
+// Rule changes what becomes of the requests that it matches.
+type Rule struct {
+	Method string         // empty: every method
+	Path   *regexp.Regexp // of the path without the API version; nil: every path
+	Skip   int            // leave so many matching requests alone first
+	Times  int            // act on so many; 0: on all
+
+	Before func(*http.Request) // called before the request is passed on
+	After  func(*http.Request) // called when the whole reply was received, before it is returned
+
+	Refuse bool   // cut the connection instead of passing the request on
+	Lose   bool   // pass the request on, then cut the connection instead of replying
+	Hang   bool   // never answer
+	Status int    // answer with this status instead of passing the request on
+	Body   string // with Status: the error's message
+	CutAt  int    // cut the connection after so many bytes of the reply's body
+
+	seen, acted int
+}
+
+var version = regexp.MustCompile(`^/v1\.\d+`)
+
+// StartProxy starts a proxy in front of the engine at socket; it ends with the
+// test.
+func StartProxy(t testing.TB, socket string) *Proxy {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "proxy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Proxy{dir: dir}
+	p.done, p.stop = context.WithCancel(context.Background())
+	l, err := net.Listen("unix", p.Socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}
+	silent := log.New(io.Discard, "", 0)
+	srv := &http.Server{Handler: p.handler(transport, silent), ErrorLog: silent}
+	ended := make(chan struct{})
+	go func() {
+		_ = srv.Serve(l)
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		p.stop()
+		_ = srv.Close()
+		<-ended
+		transport.CloseIdleConnections()
+		_ = os.RemoveAll(dir)
+	})
+	return p
+}
+
+// URL is the proxy's address, unix:///….
+func (p *Proxy) URL() string { return "unix://" + p.Socket() }
+
+// Socket is the path of the proxy's socket.
+func (p *Proxy) Socket() string { return filepath.Join(p.dir, "sock") }
+
+// Set replaces the rules. The first rule that matches a request acts on it.
+func (p *Proxy) Set(rules ...Rule) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rules = nil
+	for _, r := range rules {
+		p.rules = append(p.rules, &r)
+	}
+}
+
+// Calls returns "METHOD path" of each request so far, without the API version,
+// and forgets them.
+func (p *Proxy) Calls() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	calls := p.calls
+	p.calls = nil
+	return calls
+}
+
+// match records the request and returns the rule that acts on it.
+func (p *Proxy) match(r *http.Request) *Rule {
+	path := version.ReplaceAllString(r.URL.Path, "")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls = append(p.calls, r.Method+" "+path)
+	for _, rule := range p.rules {
+		if rule.Method != "" && rule.Method != r.Method || rule.Path != nil && !rule.Path.MatchString(path) {
+			continue
+		}
+		rule.seen++
+		if rule.seen <= rule.Skip || rule.Times > 0 && rule.acted >= rule.Times {
+			continue
+		}
+		rule.acted++
+		return rule
+	}
+	return nil
+}
+
+type ruleKey struct{}
+
+var errLost = errors.New("reply lost on purpose")
+
+func (p *Proxy) handler(transport http.RoundTripper, silent *log.Logger) http.Handler {
+	forward := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(&url.URL{Scheme: "http", Host: "engine"})
+		},
+		Transport:      transport,
+		FlushInterval:  -1, // streams pass at once
+		ErrorLog:       silent,
+		ModifyResponse: onReply,
+		// A dead engine cuts connections; it does not answer 502.
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rule := p.match(r)
+		if rule == nil {
+			forward.ServeHTTP(w, r)
+			return
+		}
+		if rule.Before != nil {
+			rule.Before(r)
+		}
+		switch {
+		case rule.Refuse:
+			panic(http.ErrAbortHandler)
+		case rule.Hang:
+			_, _ = io.Copy(io.Discard, r.Body) // so that the server notices a client that goes away
+			select {
+			case <-r.Context().Done():
+			case <-p.done.Done():
+			}
+			panic(http.ErrAbortHandler)
+		case rule.Status != 0:
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(rule.Status)
+			_, _ = io.WriteString(w, `{"message":"`+rule.Body+`"}`)
+		default:
+			forward.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), ruleKey{}, rule)))
+		}
+	})
+}
+
+// onReply does what a rule wants of a reply.
+func onReply(resp *http.Response) error {
+	rule, ok := resp.Request.Context().Value(ruleKey{}).(*Rule)
+	if !ok {
+		return nil
+	}
+	if rule.CutAt > 0 {
+		resp.Body = &cutBody{ReadCloser: resp.Body, left: rule.CutAt}
+		return nil
+	}
+	if rule.After == nil && !rule.Lose {
+		return nil
+	}
+	b, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil {
+		return err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(b))
+	if rule.After != nil {
+		rule.After(resp.Request)
+	}
+	if rule.Lose {
+		return errLost
+	}
+	return nil
+}
+
+// cutBody fails after left bytes.
+type cutBody struct {
+	io.ReadCloser
+	left int
+}
+
+func (c *cutBody) Read(b []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, errLost
+	}
+	n, err := c.ReadCloser.Read(b[:min(len(b), c.left)])
+	c.left -= n
+	return n, err
+}

@@ -1,0 +1,110 @@
+package docker
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/client"
+)
+
+// Endpoint says how one engine is reached.
+type Endpoint struct {
+	Name string // unique, as the inventory and the plan call the engine
+	// URL is unix:///path, or tcp://host:port.
+	URL string
+	TLS TLS // for tcp; zero means plain TCP
+	// Labels narrows what belongs to robots: only containers with all of these
+	// labels ("key" or "key=value") are reported.
+	Labels []string
+}
+
+// TLS names the files of a mutual TLS connection (PEM).
+type TLS struct {
+	CA, Cert, Key string
+}
+
+// dialer opens a connection to an engine. It is the seam at which further
+// transports (ssh) join.
+type dialer func(ctx context.Context) (net.Conn, error)
+
+// transport is an HTTP transport to the endpoint. Connections that idle are
+// closed, and dead ones are noticed by TCP keep-alive.
+func (e Endpoint) transport() (*http.Transport, error) {
+	if e.Name == "" {
+		return nil, errors.New("engine without a name")
+	}
+	u, err := url.Parse(e.URL)
+	if err != nil {
+		return nil, fmt.Errorf("engine %s: url: %w", e.Name, err)
+	}
+	dial, err := e.dialer(u)
+	if err != nil {
+		return nil, fmt.Errorf("engine %s: %w", e.Name, err)
+	}
+	t := &http.Transport{
+		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		MaxIdleConns:        6,
+		IdleConnTimeout:     30 * time.Second,
+		TLSHandshakeTimeout: 10 * time.Second,
+		DisableCompression:  true,
+	}
+	if e.TLS != (TLS{}) {
+		if u.Scheme != "tcp" {
+			return nil, fmt.Errorf("engine %s: tls: needs a tcp:// url", e.Name)
+		}
+		if t.TLSClientConfig, err = e.TLS.config(); err != nil {
+			return nil, fmt.Errorf("engine %s: %w", e.Name, err)
+		}
+	}
+	return t, nil
+}
+
+func (e Endpoint) dialer(u *url.URL) (dialer, error) {
+	d := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
+	switch {
+	case u.Scheme == "unix" && u.Host == "" && u.Path != "":
+		return func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "unix", u.Path) }, nil
+	case u.Scheme == "tcp" && u.Port() != "" && u.Path == "":
+		return func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "tcp", u.Host) }, nil
+	default:
+		return nil, fmt.Errorf("url: %q is neither unix:///path nor tcp://host:port", e.URL)
+	}
+}
+
+// base is the first part of the URLs of raw calls.
+func (e Endpoint) base() string {
+	addr, tcp := strings.CutPrefix(e.URL, "tcp://")
+	switch {
+	case !tcp:
+		return "http://" + client.DummyHost
+	case e.TLS == (TLS{}):
+		return "http://" + addr
+	default:
+		return "https://" + addr
+	}
+}
+
+func (t TLS) config() (*tls.Config, error) {
+	pem, err := os.ReadFile(t.CA)
+	if err != nil {
+		return nil, fmt.Errorf("tls ca: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("tls ca: no certificate in %s", t.CA)
+	}
+	cert, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+	if err != nil {
+		return nil, fmt.Errorf("tls cert and key: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, Certificates: []tls.Certificate{cert}}, nil
+}

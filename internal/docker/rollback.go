@@ -1,0 +1,194 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+
+	"github.com/muster-fleet/muster/internal/rollout"
+)
+
+// Rollback takes the successor out of its place and puts the old container
+// back as it was found, running or stopped, with the restart policy it had. The
+// stopped successor is kept until Discard, under a name at which Replace of the
+// same generation refuses. It is Fatal when no old container is left. With
+// nothing to undo it does nothing.
+func (c *Client) Rollback(ctx context.Context, t rollout.Target) error {
+	w, err := c.begin(ctx, t)
+	if err != nil {
+		return err
+	}
+	f, err := w.family(ctx)
+	if err != nil {
+		return fmt.Errorf("roll back: %w", err)
+	}
+	if err := w.restore(ctx, f); err != nil {
+		return fmt.Errorf("roll back %s: %w", t.Container, err)
+	}
+	return nil
+}
+
+// restore is Rollback on the family as it is.
+func (w *work) restore(ctx context.Context, f *family) error {
+	next, old, err := w.sides(f)
+	if err != nil {
+		return err
+	}
+	if next == nil && old == f.place {
+		return nil // never replaced, or all done and discarded
+	}
+	if next != nil {
+		if f.mine(w.t) != nil || f.undone != nil {
+			if err := w.surplus(ctx, f); err != nil {
+				return err
+			}
+		}
+		if err := w.takeOut(ctx, next); err != nil {
+			return err
+		}
+	}
+	if err := w.rename(ctx, old, w.t.Container); err != nil {
+		return err
+	}
+	if next == nil {
+		if err := w.start(ctx); err != nil {
+			return err
+		}
+		return rollout.Fatal(fmt.Errorf("%s was started again, but its restart policy is not known any more: somebody removed the successor, whose label had it", old.name))
+	}
+	if next.labels[labelFound] == foundRunning {
+		if err := w.start(ctx); err != nil {
+			return err
+		}
+	}
+	wanted, err := parseRestart(next.labels[labelRestart])
+	if err != nil {
+		return rollout.Fatal(fmt.Errorf("label %s of %s: %w", labelRestart, next.name, err))
+	}
+	if err := w.setRestart(ctx, old.id, wanted); err != nil {
+		return err
+	}
+	w.log.Info("container rolled back", "image_refused", w.t.Image.ByDigest())
+	return nil
+}
+
+// sides finds the successor, if there is one, and the container to go back to.
+func (w *work) sides(f *family) (next, old *member, err error) {
+	next = f.mine(w.t)
+	old = f.place
+	if next != nil {
+		old = nil
+	}
+	if f.undone != nil {
+		next = f.undone
+	} else if next == nil {
+		next = f.next
+	}
+	switch {
+	case f.prev == nil && old == nil:
+		return nil, nil, rollout.Fatal(errors.New("there is no old container to go back to"))
+	case f.prev != nil && old != nil:
+		return nil, nil, rollout.Fatal(fmt.Errorf("the place was taken meanwhile by %s", old.owner()))
+	case f.prev != nil:
+		old = f.prev
+	}
+	return next, old, nil
+}
+
+// takeOut makes sure that the successor is out of its place, stopped, and stays
+// so. It is renamed before it is stopped: from then on nobody can start it by
+// the name of the place.
+func (w *work) takeOut(ctx context.Context, next *member) error {
+	if err := w.setRestart(ctx, next.id, noRestart); err != nil {
+		return err
+	}
+	if err := w.rename(ctx, next, nameOf(w.t.Container, slotUndone, w.t.Generation)); err != nil {
+		return err
+	}
+	return w.halt(ctx, next)
+}
+
+// Commit removes the old container, and what earlier rollouts of lower
+// generations left behind. Volumes stay: the successor has them.
+func (c *Client) Commit(ctx context.Context, t rollout.Target) error {
+	w, err := c.begin(ctx, t)
+	if err != nil {
+		return err
+	}
+	f, err := w.family(ctx)
+	if err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	if f.mine(t) == nil {
+		return rollout.Fatal(fmt.Errorf("commit %s: the successor of generation %d is not in place", t.Container, t.Generation))
+	}
+	gone := f.lower
+	if f.prev != nil {
+		gone = append(gone, *f.prev)
+	}
+	if f.next != nil {
+		gone = append(gone, *f.next)
+	}
+	for i := range gone {
+		if err := w.remove(ctx, &gone[i], false); err != nil {
+			return fmt.Errorf("commit %s: %w", t.Container, err)
+		}
+	}
+	c.progress.forget(t.Robot)
+	return nil
+}
+
+// Discard removes the successor after a rollback, or one that never took over,
+// with the volumes that it alone has. Where Replace had begun, the old container
+// is put right first. It is Fatal while the successor is in place.
+func (c *Client) Discard(ctx context.Context, t rollout.Target) error {
+	w, err := c.begin(ctx, t)
+	if err != nil {
+		return err
+	}
+	f, err := w.family(ctx)
+	if err != nil {
+		return fmt.Errorf("discard: %w", err)
+	}
+	if f.mine(t) != nil {
+		return rollout.Fatal(fmt.Errorf("discard %s: the successor of generation %d is in place; roll back first", t.Container, t.Generation))
+	}
+	if f.next == nil && f.undone == nil {
+		return nil
+	}
+	if err := w.putRight(ctx, f); err != nil {
+		return fmt.Errorf("discard %s: %w", t.Container, err)
+	}
+	for _, m := range []*member{f.next, f.undone} {
+		if m == nil {
+			continue
+		}
+		if err := w.remove(ctx, m, true); err != nil && !cerrdefs.IsNotFound(err) {
+			return fmt.Errorf("discard %s: %w", t.Container, err)
+		}
+	}
+	c.progress.forget(t.Robot)
+	return nil
+}
+
+// putRight ends a replacement that was left unfinished. After a rollback it has
+// nothing to do, and what became of the old container since is not its affair.
+func (w *work) putRight(ctx context.Context, f *family) error {
+	if f.undone != nil && f.prev == nil {
+		if f.place == nil {
+			return nil
+		}
+		// The rollback may have ended before the restart policy was set again.
+		if f.undone.labels[labelRestart] == string(container.RestartPolicyDisabled) {
+			return nil
+		}
+		r, err := w.inspect(ctx, f.place.id)
+		if err != nil || !r.Container.HostConfig.RestartPolicy.IsNone() {
+			return err
+		}
+	}
+	return w.restore(ctx, f)
+}

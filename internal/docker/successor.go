@@ -1,0 +1,334 @@
+package docker
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/client/pkg/versions"
+
+	"github.com/muster-fleet/muster/internal/rollout"
+)
+
+// fields is a JSON object whose unknown members survive: a container made with
+// options that this program has never heard of keeps them.
+type fields map[string]json.RawMessage
+
+func (f fields) set(key string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	f[key] = b
+	return nil
+}
+
+// part is the object under key, empty where there is none.
+func (f fields) part(key string) (fields, error) {
+	var out fields
+	if raw, ok := f[key]; ok {
+		if err := json.Unmarshal(raw, &out); err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	if out == nil {
+		out = make(fields)
+	}
+	return out, nil
+}
+
+// original is what the engine says of the old container and its image.
+type original struct {
+	raw     fields // of the container's inspection
+	seen    container.InspectResponse
+	image   container.Config // defaults of the old image
+	api     string           // version spoken with the engine
+	host    string           // the engine's own host name
+	restart container.RestartPolicy
+	found   string // state for labelFound
+	newID   string // the engine's id of the new image
+}
+
+// successor is a container to create, in the Engine's terms.
+type successor struct {
+	body     fields            // of POST /containers/create
+	networks map[string]fields // to connect afterwards, by name
+}
+
+// newSuccessor computes the configuration of the container that takes the
+// old one's place: everything that the user set, the new image, and nothing of
+// the old image's defaults. The error names the field that cannot be kept.
+func newSuccessor(o original, t rollout.Target) (*successor, error) {
+	config, err := o.raw.part("Config")
+	if err != nil {
+		return nil, err
+	}
+	if err := o.config(config, t); err != nil {
+		return nil, fmt.Errorf("Config.%w", err)
+	}
+	host, err := o.raw.part("HostConfig")
+	if err != nil {
+		return nil, err
+	}
+	if err := o.hostConfig(host); err != nil {
+		return nil, fmt.Errorf("HostConfig.%w", err)
+	}
+	first, further, err := o.networks()
+	if err != nil {
+		return nil, fmt.Errorf("NetworkSettings.%w", err)
+	}
+	if err := config.set("HostConfig", host); err != nil {
+		return nil, err
+	}
+	if err := config.set("NetworkingConfig", map[string]any{"EndpointsConfig": first}); err != nil {
+		return nil, err
+	}
+	return &successor{body: config, networks: further}, nil
+}
+
+// config changes the container's Config into what the user set of it.
+func (o original) config(f fields, t rollout.Target) error {
+	user := subtract(*o.seen.Config, o.image)
+	user.Labels = o.labels(user.Labels, t)
+	for key, v := range map[string]any{
+		"Image":        t.Image.ByDigest(),
+		"Env":          user.Env,
+		"Cmd":          user.Cmd,
+		"Entrypoint":   user.Entrypoint,
+		"Labels":       user.Labels,
+		"User":         user.User,
+		"WorkingDir":   user.WorkingDir,
+		"ExposedPorts": user.ExposedPorts,
+		"Volumes":      user.Volumes,
+		"Healthcheck":  user.Healthcheck,
+		"StopSignal":   user.StopSignal,
+		"StopTimeout":  user.StopTimeout,
+		"Shell":        user.Shell,
+		"ArgsEscaped":  user.ArgsEscaped,
+		"OnBuild":      nil,
+		"Hostname":     o.hostname(),
+	} {
+		if err := f.set(key, v); err != nil {
+			return err
+		}
+	}
+	if o.seen.HostConfig.NetworkMode.IsContainer() {
+		delete(f, "Domainname") // the engine copied it from the other container
+	}
+	return nil
+}
+
+// labels are the user's and ours. Compose knows its containers by labels, and
+// one of them names the image.
+func (o original) labels(user map[string]string, t rollout.Target) map[string]string {
+	out := make(map[string]string)
+	for k, v := range user {
+		if !strings.HasPrefix(k, labelPrefix) || k == labelRobot {
+			out[k] = v
+		}
+	}
+	if _, ok := out["com.docker.compose.image"]; ok {
+		out["com.docker.compose.image"] = o.newID
+	}
+	maps.Copy(out, labelsOf(t))
+	out[labelRestart] = formatRestart(o.restart)
+	out[labelFound] = o.found
+	return out
+}
+
+// hostname is the host name if the user set one: the engine fills in the
+// container's short id, or the name of the host whose network is shared.
+func (o original) hostname() string {
+	h := o.seen.Config.Hostname
+	mode := o.seen.HostConfig.NetworkMode
+	switch {
+	case h == shortID(o.seen.ID), mode.IsContainer(), o.seen.HostConfig.UTSMode.IsHost():
+		return ""
+	case mode.IsHost() && h == o.host:
+		return ""
+	default:
+		return h
+	}
+}
+
+// hostConfig keeps everything but the restart policy, which has to wait, and
+// names the anonymous volumes so that the new container gets the same ones.
+func (o original) hostConfig(f fields) error {
+	if err := f.set("RestartPolicy", container.RestartPolicy{Name: container.RestartPolicyDisabled}); err != nil {
+		return err
+	}
+	var mounts []fields
+	if raw, ok := f["Mounts"]; ok {
+		if err := json.Unmarshal(raw, &mounts); err != nil {
+			return fmt.Errorf("Mounts: %w", err)
+		}
+	}
+	for _, m := range o.anonymousVolumes() {
+		at := slices.IndexFunc(o.seen.HostConfig.Mounts, func(u mount.Mount) bool { return path.Clean(u.Target) == m.Destination })
+		if at < 0 {
+			mounts = append(mounts, make(fields))
+			at = len(mounts) - 1
+		}
+		// A volume that the robot emptied stays empty: nothing is copied into it
+		// from the new image.
+		if err := nameVolume(mounts[at], m); err != nil {
+			return fmt.Errorf("Mounts: %w", err)
+		}
+	}
+	if len(mounts) > 0 {
+		return f.set("Mounts", mounts)
+	}
+	return nil
+}
+
+func nameVolume(f fields, m container.MountPoint) error {
+	options, err := f.part("VolumeOptions")
+	if err != nil {
+		return err
+	}
+	if err := options.set("NoCopy", true); err != nil {
+		return err
+	}
+	for k, v := range map[string]any{
+		"Type": mount.TypeVolume, "Source": m.Name, "Target": m.Destination,
+		"ReadOnly": !m.RW, "VolumeOptions": options,
+	} {
+		if err := f.set(k, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// anonymousVolumes are the volumes in use that no mount of the user's names.
+func (o original) anonymousVolumes() []container.MountPoint {
+	named := make(map[string]bool)
+	for _, b := range o.seen.HostConfig.Binds {
+		// "source:target[:options]"; an anonymous one has no source.
+		if parts := strings.Split(b, ":"); len(parts) > 1 {
+			named[path.Clean(parts[1])] = true
+		}
+	}
+	for _, m := range o.seen.HostConfig.Mounts {
+		if m.Source != "" {
+			named[path.Clean(m.Target)] = true
+		}
+	}
+	var out []container.MountPoint
+	for _, m := range o.seen.Mounts {
+		if m.Type == mount.TypeVolume && m.Name != "" && !named[m.Destination] {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// operational are the members of an endpoint that the engine fills in.
+var operational = []string{
+	"NetworkID", "EndpointID", "Gateway", "IPAddress", "IPPrefixLen",
+	"IPv6Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "DNSNames",
+}
+
+// networks are the endpoints as the user configured them: the one of the
+// network mode, which create takes, and the others, which are connected after.
+func (o original) networks() (first, further map[string]fields, err error) {
+	settings, err := o.raw.part("NetworkSettings")
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := settings.part("Networks")
+	if err != nil {
+		return nil, nil, err
+	}
+	mode := o.seen.HostConfig.NetworkMode
+	first, further = make(map[string]fields), make(map[string]fields)
+	if mode.IsHost() || mode.IsNone() || mode.IsContainer() {
+		return first, further, nil
+	}
+	for name := range all {
+		e, err := all.part(name)
+		if err != nil {
+			return nil, nil, fmt.Errorf("Networks.%w", err)
+		}
+		if err := o.endpoint(e); err != nil {
+			return nil, nil, fmt.Errorf("Networks.%s.%w", name, err)
+		}
+		// The mode may name its network by id.
+		var id struct{ NetworkID string }
+		_ = json.Unmarshal(all[name], &id)
+		if isMode(string(mode), name, id.NetworkID) {
+			first[string(mode)] = e
+		} else {
+			further[name] = e
+		}
+	}
+	return first, further, nil
+}
+
+func isMode(mode, name, id string) bool {
+	switch mode {
+	case "", "default", "bridge":
+		return name == "bridge"
+	default:
+		return name == mode || id != "" && id == mode
+	}
+}
+
+// endpoint drops what the engine made up: addresses from its pool and the alias
+// that is the container's short id.
+func (o original) endpoint(e fields) error {
+	for _, k := range operational {
+		delete(e, k)
+	}
+	// Before API 1.44 a user's hardware address stands in Config.MacAddress and
+	// this one is generated. From 1.48 on, generated ones are random, so keeping
+	// the address is safe; in between, they follow from the IP address.
+	if versions.LessThan(o.api, "1.48") {
+		delete(e, "MacAddress")
+	}
+	var aliases []string
+	if raw, ok := e["Aliases"]; ok {
+		if err := json.Unmarshal(raw, &aliases); err != nil {
+			return fmt.Errorf("Aliases: %w", err)
+		}
+	}
+	aliases = slices.DeleteFunc(aliases, func(a string) bool { return a == shortID(o.seen.ID) })
+	return e.set("Aliases", aliases)
+}
+
+func shortID(id string) string { return id[:min(12, len(id))] }
+
+// formatRestart writes a restart policy as docker run takes it.
+func formatRestart(p container.RestartPolicy) string {
+	switch {
+	case p.IsNone():
+		return string(container.RestartPolicyDisabled)
+	case p.MaximumRetryCount > 0:
+		return fmt.Sprintf("%s:%d", p.Name, p.MaximumRetryCount)
+	default:
+		return string(p.Name)
+	}
+}
+
+// parseRestart is the inverse of formatRestart.
+func parseRestart(s string) (container.RestartPolicy, error) {
+	name, count, _ := strings.Cut(s, ":")
+	p := container.RestartPolicy{Name: container.RestartPolicyMode(name)}
+	if count != "" {
+		n, err := strconv.Atoi(count)
+		if err != nil {
+			return p, fmt.Errorf("restart policy %q: %w", s, err)
+		}
+		p.MaximumRetryCount = n
+	}
+	if err := container.ValidateRestartPolicy(p); err != nil || name == "" {
+		return p, fmt.Errorf("restart policy %q is not one", s)
+	}
+	return p, nil
+}
