@@ -57,8 +57,6 @@ type Client struct {
 
 	mu      sync.Mutex // guards session; never held during a call
 	session *session
-
-	progress progressBook
 }
 
 var _ rollout.Engine = (*Client)(nil)

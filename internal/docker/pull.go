@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -80,22 +79,20 @@ func (w *work) fetch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	resp, err := w.s.ImagePull(ctx, w.t.Image.ByDigest(), client.ImagePullOptions{RegistryAuth: auth})
 	if err != nil {
 		return pullError(err)
 	}
-	w.progress.begin(w.t)
 	for m, err := range resp.JSONMessages(ctx) {
-		if err == nil && m.Error != nil {
-			err = pullError(streamError(m.Error))
-		}
 		if err != nil {
-			w.progress.end(w.t, err)
 			return err
 		}
-		w.progress.note(w.t, m)
+		if m.Error != nil {
+			return pullError(streamError(m.Error))
+		}
 	}
-	w.progress.end(w.t, nil)
+	w.log.Info("image pulled", "image", w.t.Image.ByDigest(), "took", time.Since(began).Round(time.Millisecond))
 	return nil
 }
 
@@ -139,112 +136,4 @@ func pullError(err error) error {
 		return rollout.Fatal(err)
 	}
 	return err
-}
-
-// Progress is how far a robot's pull came.
-type Progress struct {
-	Image  string    `json:"image"` // by digest
-	Layers int       `json:"layers"`
-	Ready  int       `json:"ready"` // layers that are complete
-	Bytes  int64     `json:"bytes"` // fetched so far, of the layers whose size is known
-	Total  int64     `json:"total"`
-	Done   bool      `json:"done"`
-	Error  string    `json:"error,omitempty"`
-	At     time.Time `json:"at"` // of the engine's last word
-}
-
-// Progress returns how far the robot's last pull came. It is kept until Commit
-// or Discard.
-func (c *Client) Progress(robot string) (Progress, bool) { return c.progress.get(robot) }
-
-// progressBook has one entry per robot.
-type progressBook struct {
-	mu  sync.Mutex
-	all map[string]*pulling
-}
-
-type pulling struct {
-	Progress
-	layers map[string]layer
-}
-
-type layer struct {
-	bytes, total int64
-	ready        bool
-}
-
-func (b *progressBook) begin(t rollout.Target) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.all == nil {
-		b.all = make(map[string]*pulling)
-	}
-	b.all[t.Robot] = &pulling{
-		Progress: Progress{Image: t.Image.ByDigest(), At: time.Now().UTC()},
-		layers:   make(map[string]layer),
-	}
-}
-
-// note takes in one message. The Engine names a layer by a short id and reports
-// the states in words (moby, distribution/pull_v2.go).
-func (b *progressBook) note(t rollout.Target, m jsonstream.Message) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	p := b.all[t.Robot]
-	if p == nil {
-		return
-	}
-	p.At = time.Now().UTC()
-	l, known := p.layers[m.ID]
-	switch m.Status {
-	case "Pulling fs layer", "Waiting":
-	case "Downloading":
-		if m.Progress != nil {
-			l.bytes, l.total = m.Progress.Current, m.Progress.Total
-		}
-	case "Download complete":
-		l.bytes = l.total
-	case "Pull complete", "Already exists":
-		l.bytes, l.ready = l.total, true
-	default:
-		if !known {
-			return // a word about the image as a whole
-		}
-	}
-	p.layers[m.ID] = l
-	p.Layers, p.Ready, p.Bytes, p.Total = len(p.layers), 0, 0, 0
-	for _, l := range p.layers {
-		p.Bytes += l.bytes
-		p.Total += l.total
-		if l.ready {
-			p.Ready++
-		}
-	}
-}
-
-func (b *progressBook) end(t rollout.Target, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if p := b.all[t.Robot]; p != nil {
-		p.At, p.Done = time.Now().UTC(), err == nil
-		if err != nil {
-			p.Error = err.Error()
-		}
-	}
-}
-
-func (b *progressBook) get(robot string) (Progress, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	p, ok := b.all[robot]
-	if !ok {
-		return Progress{}, false
-	}
-	return p.Progress, true
-}
-
-func (b *progressBook) forget(robot string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.all, robot)
 }

@@ -137,7 +137,6 @@ func (c *Client) Commit(ctx context.Context, t rollout.Target) error {
 			return fmt.Errorf("commit %s: %w", t.Container, err)
 		}
 	}
-	c.progress.forget(t.Robot)
 	return nil
 }
 
@@ -170,7 +169,6 @@ func (c *Client) Discard(ctx context.Context, t rollout.Target) error {
 			return fmt.Errorf("discard %s: %w", t.Container, err)
 		}
 	}
-	c.progress.forget(t.Robot)
 	return nil
 }
 
