@@ -1,0 +1,130 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/muster-fleet/muster/internal/rollout"
+)
+
+// Resolver pins image references to digests at their registries. Registries on
+// a loopback address and on *.localhost are spoken to over plain HTTP, as the
+// engines do.
+type Resolver struct {
+	// Keychain has the registries' credentials; nil means anonymous.
+	Keychain authn.Keychain
+	// Timeout bounds one Resolve: 20 s when zero.
+	Timeout time.Duration
+	// Transport is the way to the registries; nil means the default one.
+	Transport http.RoundTripper
+}
+
+var _ rollout.Resolver = (*Resolver)(nil)
+
+// Resolve asks the registry for the digest of a tag, or confirms that of a
+// digest, and for the platforms. A reference that is malformed, unknown or
+// refused is a Fatal error.
+func (r *Resolver) Resolve(ctx context.Context, ref string) (rollout.PinnedImage, error) {
+	timeout := r.Timeout
+	if timeout == 0 {
+		timeout = 20 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	n, err := name.ParseReference(ref)
+	if err != nil {
+		return rollout.PinnedImage{}, rollout.Fatal(fmt.Errorf("image %q is not a reference: %w", ref, err))
+	}
+	d, err := remote.Get(n, r.options(ctx)...)
+	if err != nil {
+		return rollout.PinnedImage{}, resolveError(n, err)
+	}
+	platforms, err := platformsOf(d)
+	if err != nil {
+		return rollout.PinnedImage{}, fmt.Errorf("image %s: %w", n, err)
+	}
+	return rollout.PinnedImage{
+		Ref: ref, Repository: n.Context().Name(), Digest: d.Digest.String(), Platforms: platforms,
+	}, nil
+}
+
+func (r *Resolver) options(ctx context.Context) []remote.Option {
+	keys := r.Keychain
+	if keys == nil {
+		keys = anonymous{}
+	}
+	// The caller decides about another try; the library's own would hide for how
+	// long a registry has been away.
+	o := []remote.Option{
+		remote.WithContext(ctx), remote.WithAuthFromKeychain(keys),
+		remote.WithRetryBackoff(remote.Backoff{Duration: 100 * time.Millisecond, Factor: 1, Steps: 1}),
+	}
+	if r.Transport != nil {
+		o = append(o, remote.WithTransport(r.Transport))
+	}
+	return o
+}
+
+// resolveError says in words what the registry answered.
+func resolveError(n name.Reference, err error) error {
+	var answer *transport.Error
+	if !errors.As(err, &answer) {
+		return fmt.Errorf("ask registry %s for %s: %w", n.Context().RegistryStr(), n, err)
+	}
+	switch answer.StatusCode {
+	case http.StatusNotFound:
+		return rollout.Fatal(fmt.Errorf("image %s is not in registry %s: %w", n, n.Context().RegistryStr(), err))
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return rollout.Fatal(fmt.Errorf("registry %s refuses access to %s: %w", n.Context().RegistryStr(), n, err))
+	case http.StatusBadRequest:
+		return rollout.Fatal(fmt.Errorf("registry %s refuses the reference %s: %w", n.Context().RegistryStr(), n, err))
+	default:
+		return fmt.Errorf("ask registry %s for %s: %w", n.Context().RegistryStr(), n, err)
+	}
+}
+
+// platformsOf lists "os/arch" of an index, or of the one image. What an index
+// holds beside images (attestations) has the platform "unknown".
+func platformsOf(d *remote.Descriptor) ([]string, error) {
+	var out []string
+	add := func(os, arch string) {
+		if p := os + "/" + arch; os != "" && os != "unknown" && arch != "" && !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	if d.MediaType.IsIndex() {
+		index, err := d.ImageIndex()
+		if err != nil {
+			return nil, fmt.Errorf("read index: %w", err)
+		}
+		m, err := index.IndexManifest()
+		if err != nil {
+			return nil, fmt.Errorf("read index: %w", err)
+		}
+		for _, e := range m.Manifests {
+			if e.Platform != nil {
+				add(e.Platform.OS, e.Platform.Architecture)
+			}
+		}
+		return out, nil
+	}
+	img, err := d.Image()
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	c, err := img.ConfigFile()
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	add(c.OS, c.Architecture)
+	return out, nil
+}
