@@ -24,7 +24,7 @@ type Options struct {
 	// CallTimeout bounds each call to an engine but pulls, stops and starts: 5 s.
 	CallTimeout time.Duration
 	// ListEvery is the period of the full list that makes good for events that
-	// were missed: 10 s.
+	// were missed, and that notices an engine that hangs: 5 s.
 	ListEvery time.Duration
 	// Keychain has the registries' credentials; nil means anonymous.
 	Keychain authn.Keychain
@@ -35,7 +35,7 @@ func (o Options) withDefaults() Options {
 		o.CallTimeout = 5 * time.Second
 	}
 	if o.ListEvery == 0 {
-		o.ListEvery = 10 * time.Second
+		o.ListEvery = 5 * time.Second
 	}
 	if o.Keychain == nil {
 		o.Keychain = anonymous{}

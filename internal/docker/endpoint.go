@@ -22,9 +22,6 @@ type Endpoint struct {
 	// URL is unix:///path, or tcp://host:port.
 	URL string
 	TLS TLS // for tcp; zero means plain TCP
-	// Labels narrows what belongs to robots: only containers with all of these
-	// labels ("key" or "key=value") are reported.
-	Labels []string
 }
 
 // TLS names the files of a mutual TLS connection (PEM).

@@ -9,10 +9,16 @@ import (
 	"github.com/muster-fleet/muster/internal/rollout"
 )
 
-// Labels that a successor carries. The first four are public: a user may set
-// labelRobot on a container of his own, too.
+// Labels by which a user may say whose a container is; they outrank its
+// environment. A successor always carries the first.
 const (
-	labelRobot      = "muster.robot"
+	labelRobot     = "muster.robot"
+	labelNamespace = "muster.namespace"
+	labelDomain    = "muster.domain"
+)
+
+// Labels that a successor carries beside.
+const (
 	labelRollout    = "muster.rollout"
 	labelGeneration = "muster.generation"
 	labelDigest     = "muster.digest"
@@ -24,8 +30,6 @@ const (
 	// labelFound is the state in which the old container was found, "running" or
 	// "stopped": Rollback leaves it in that state.
 	labelFound = "muster.found"
-
-	labelPrefix = "muster."
 )
 
 // slot is a container's place in a replacement, as its name tells.

@@ -15,8 +15,8 @@ import (
 	"github.com/muster-fleet/muster/internal/fleet"
 )
 
-// Variables of a container's environment that say whose it is. No other is
-// read: the rest may be secrets.
+// Variables of a container's environment that say whose it is, where no label
+// does. No other is read: the rest may be secrets.
 const (
 	envRobot     = "ROBOT_ID"
 	envNamespace = "ROBOT_NAMESPACE"
@@ -30,9 +30,20 @@ type entry struct {
 	state container.ContainerState // in the list at that time
 }
 
+// listed is e with what the list says of it, for want of an inspection.
+func (e *entry) listed(state container.ContainerState) *entry {
+	if e == nil {
+		return nil
+	}
+	c := *e
+	c.State = string(state)
+	return &c
+}
+
 // examine inspects a container; nil when it is gone.
 func (w *watch) examine(ctx context.Context, s *session, id string) (*entry, error) {
-	call, cancel := w.timed(ctx)
+	// Less than a call may take: one that is stuck must not hide the others.
+	call, cancel := context.WithTimeout(ctx, w.opts.CallTimeout/4)
 	defer cancel()
 	r, err := s.ContainerInspect(call, id, client.ContainerInspectOptions{})
 	switch {
@@ -58,15 +69,16 @@ func observe(engine string, c container.InspectResponse) fleet.Container {
 	_, slot, _ := parseName(name)
 	out := fleet.Container{
 		ID: c.ID, Name: name, Engine: engine,
-		RobotID: or(labels[labelRobot], envOf(env, envRobot)), Namespace: absolute(envOf(env, envNamespace)),
-		Image: fleet.Image{Ref: c.Config.Image, ID: c.Image}, Role: slot.role(),
+		RobotID:   or(labels[labelRobot], envOf(env, envRobot)),
+		Namespace: absolute(or(labels[labelNamespace], envOf(env, envNamespace))),
+		Image:     fleet.Image{Ref: c.Config.Image, ID: c.Image}, Role: slot.role(),
 		State: string(c.State.Status), Service: labels["com.docker.compose.service"],
 		Restarts: c.RestartCount, ExitCode: c.State.ExitCode, OOMKilled: c.State.OOMKilled,
 		StartedAt: timeOf(c.State.StartedAt), FinishedAt: timeOf(c.State.FinishedAt),
 		Devices: devices(c.HostConfig), NetworkMode: string(c.HostConfig.NetworkMode),
 		Rollout: labels[labelRollout], Generation: generationOf(labels), Digest: labels[labelDigest],
 	}
-	if d, err := strconv.Atoi(envOf(env, envDomain)); err == nil {
+	if d, err := strconv.Atoi(or(labels[labelDomain], envOf(env, envDomain))); err == nil {
 		out.Domain = d
 	}
 	if h := c.State.Health; h != nil && h.Status != container.NoHealthcheck {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -46,13 +47,21 @@ func (c *Client) Pull(ctx context.Context, t rollout.Target) error {
 	return nil
 }
 
-// runsHere refuses a platform that the image is known not to have.
+// runsHere refuses an image that is known to have no platform of the engine's.
 func (w *work) runsHere() error {
-	platform := w.s.os + "/" + w.s.arch
-	if p := w.t.Image.Platforms; len(p) > 0 && !slices.Contains(p, platform) {
-		return rollout.Fatal(fmt.Errorf("engine %s is %s, the image is for %v", w.endpoint.Name, platform, p))
+	p := w.t.Image.Platforms
+	if len(p) == 0 || slices.ContainsFunc(p, w.runs) {
+		return nil
 	}
-	return nil
+	return rollout.Fatal(fmt.Errorf("engine %s is %s/%s, the image is for %s",
+		w.endpoint.Name, w.s.os, w.s.arch, strings.Join(p, ", ")))
+}
+
+// runs reports whether the engine runs images of a platform: its own, and the
+// 32-bit one of the same kind, which small robots' images often are.
+func (w *work) runs(platform string) bool {
+	narrow := map[string]string{"arm64": "arm", "amd64": "386"}
+	return platform == w.s.os+"/"+w.s.arch || platform == w.s.os+"/"+narrow[w.s.arch]
 }
 
 // present reports whether the engine has the image, and that it can run it.
@@ -65,7 +74,7 @@ func (w *work) present(ctx context.Context) (bool, error) {
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("inspect image: %w", err)
-	case i.Os != w.s.os || i.Architecture != w.s.arch:
+	case !w.runs(i.Os + "/" + i.Architecture):
 		return false, rollout.Fatal(fmt.Errorf("engine %s is %s/%s, the image is for %s/%s",
 			w.endpoint.Name, w.s.os, w.s.arch, i.Os, i.Architecture))
 	}

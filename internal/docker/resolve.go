@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -17,8 +18,8 @@ import (
 )
 
 // Resolver pins image references to digests at their registries. Registries on
-// a loopback address and on *.localhost are spoken to over plain HTTP, as the
-// engines do.
+// a loopback address are spoken to over plain HTTP where they have no TLS, as
+// the engines do.
 type Resolver struct {
 	// Keychain has the registries' credentials; nil means anonymous.
 	Keychain authn.Keychain
@@ -40,7 +41,7 @@ func (r *Resolver) Resolve(ctx context.Context, ref string) (rollout.PinnedImage
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	n, err := name.ParseReference(ref)
+	n, err := parse(ref)
 	if err != nil {
 		return rollout.PinnedImage{}, rollout.Fatal(fmt.Errorf("image %q is not a reference: %w", ref, err))
 	}
@@ -55,6 +56,20 @@ func (r *Resolver) Resolve(ctx context.Context, ref string) (rollout.PinnedImage
 	return rollout.PinnedImage{
 		Ref: ref, Repository: n.Context().Name(), Digest: d.Digest.String(), Platforms: platforms,
 	}, nil
+}
+
+// parse reads a reference. The library itself knows of one loopback address
+// only; the engines take 127.0.0.0/8.
+func parse(ref string) (name.Reference, error) {
+	n, err := name.ParseReference(ref)
+	if err != nil {
+		return nil, err
+	}
+	host, _, err := net.SplitHostPort(n.Context().RegistryStr())
+	if ip := net.ParseIP(host); err == nil && ip.IsLoopback() {
+		return name.ParseReference(ref, name.Insecure)
+	}
+	return n, nil
 }
 
 func (r *Resolver) options(ctx context.Context) []remote.Option {

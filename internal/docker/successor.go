@@ -128,11 +128,7 @@ func (o original) config(f fields, t rollout.Target) error {
 // one of them names the image.
 func (o original) labels(user map[string]string, t rollout.Target) map[string]string {
 	out := make(map[string]string)
-	for k, v := range user {
-		if !strings.HasPrefix(k, labelPrefix) || k == labelRobot {
-			out[k] = v
-		}
-	}
+	maps.Copy(out, user) // an earlier rollout's labels are all set anew below
 	if _, ok := out["com.docker.compose.image"]; ok {
 		out["com.docker.compose.image"] = o.newID
 	}

@@ -20,6 +20,11 @@ const (
 	// makes a dozen events and is worth two or three looks.
 	settle = 50 * time.Millisecond
 
+	// maxStuck is how many containers may not answer in one look: the Engine
+	// holds a container's lock while it starts it, which can take long. More of
+	// them mean that the engine hangs.
+	maxStuck = 3
+
 	backoffMin = 200 * time.Millisecond
 	backoffMax = 10 * time.Second
 )
@@ -188,37 +193,44 @@ func traced[T any](ctx context.Context, call func(context.Context) (T, error)) (
 		},
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	}))
-	late := errors.Is(err, context.DeadlineExceeded) || cerrdefs.IsDeadlineExceeded(err)
-	if late && ctx.Err() == nil && connected.Load() {
+	if late(err) && ctx.Err() == nil && connected.Load() {
 		err = &hungError{err}
 	}
 	return out, err
 }
 
-// containers lists and inspects within one deadline per call.
+func late(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || cerrdefs.IsDeadlineExceeded(err)
+}
+
+// containers lists the containers and inspects those that may have changed.
 func (w *watch) containers(ctx context.Context, s *session, full bool, marked map[string]bool) ([]fleet.Container, error) {
 	call, cancel := w.timed(ctx)
 	defer cancel()
-	o := client.ContainerListOptions{All: true}
-	if len(w.endpoint.Labels) > 0 {
-		o.Filters = make(client.Filters).Add("label", w.endpoint.Labels...)
-	}
-	list, err := s.ContainerList(call, o)
+	list, err := s.ContainerList(call, client.ContainerListOptions{All: true})
 	if err != nil {
 		return nil, fmt.Errorf("list containers: %w", err)
 	}
+	stuck := 0
 	next := make(map[string]*entry, len(list.Items))
 	out := make([]fleet.Container, 0, len(list.Items))
 	for i := range list.Items {
 		sum := &list.Items[i]
 		e := w.entries[sum.ID]
 		if e == nil || full || marked[sum.ID] || e.state != sum.State {
-			if e, err = w.examine(ctx, s, sum.ID); err != nil {
+			fresh, err := w.examine(ctx, s, sum.ID)
+			switch {
+			case err == nil:
+				e = fresh
+			case late(err) && stuck < maxStuck:
+				stuck++
+				e = e.listed(sum.State)
+			default:
 				return nil, err
 			}
 		}
 		if e == nil {
-			continue // removed between list and inspect
+			continue // removed between list and inspect, or not seen yet
 		}
 		e.state = sum.State
 		next[sum.ID] = e

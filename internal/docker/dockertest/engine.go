@@ -1,15 +1,12 @@
 package dockertest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +18,7 @@ import (
 // shared with no other.
 type Engine struct {
 	dir  string
+	lock *os.File // held on the directory while the test lives
 	args []string
 	cmd  *exec.Cmd
 	done chan struct{} // closed when cmd has ended
@@ -51,18 +49,23 @@ func NewEngine(flags ...string) (*Engine, error) {
 	if _, err := exec.LookPath("dockerd"); err != nil {
 		return nil, fmt.Errorf("these tests start a Docker Engine (Debian package docker.io): %w", err)
 	}
+	sweep()
 	// A short directory: the path of a Unix socket has at most 107 bytes.
-	dir, err := os.MkdirTemp("", "engine")
+	dir, err := os.MkdirTemp("", dirPrefix)
 	if err != nil {
 		return nil, err
 	}
 	e := &Engine{dir: dir}
+	if e.lock, err = lock(dir); err != nil {
+		return nil, err
+	}
 	if err := os.WriteFile(e.path("daemon.json"), []byte("{}"), 0o600); err != nil {
 		return nil, err
 	}
 	e.args = append([]string{
 		"--config-file", e.path("daemon.json"), "--host", e.URL(),
 		"--data-root", e.path("data"), "--exec-root", e.path("exec"), "--pidfile", e.path("pid"),
+		"--cgroup-parent", "/" + filepath.Base(dir),
 		"--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
 	}, flags...)
 	if e.log, err = os.Create(e.path("log")); err != nil {
@@ -89,7 +92,8 @@ func (e *Engine) Start() error {
 	e.cmd.Stdout, e.cmd.Stderr = e.log, e.log
 	// A session of its own, so that an interrupt of the test does not end the
 	// engine before its containers are removed.
-	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	// It ends, with its containers, when the test is killed.
+	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
 	if err := e.cmd.Start(); err != nil {
 		return fmt.Errorf("start dockerd: %w", err)
 	}
@@ -154,9 +158,9 @@ func (e *Engine) Close() error {
 			e.Kill()
 		}
 	}
-	e.endContainerd()
 	_ = e.log.Close()
-	return errors.Join(append(errs, e.unmount(), os.RemoveAll(e.dir))...)
+	defer func() { _ = e.lock.Close() }()
+	return errors.Join(append(errs, removeLeftovers(e.dir))...)
 }
 
 func (e *Engine) removeAll() error {
@@ -175,40 +179,6 @@ func (e *Engine) removeAll() error {
 		if _, err := cli.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true}); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// endContainerd ends the engine's own containerd where a killed dockerd left it.
-func (e *Engine) endContainerd() {
-	b, err := os.ReadFile(e.path("exec/containerd/containerd.pid"))
-	if err != nil {
-		return
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	if err != nil {
-		return
-	}
-	line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if bytes.Contains(line, []byte(e.dir)) { // the pid is still ours
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
-}
-
-// unmount takes away what a killed engine left mounted below its directory.
-func (e *Engine) unmount() error {
-	b, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		return err
-	}
-	var at []string
-	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) > 1 && strings.HasPrefix(f[1], e.dir+"/") {
-			at = append(at, f[1])
-		}
-	}
-	for i := len(at) - 1; i >= 0; i-- {
-		_ = syscall.Unmount(at[i], syscall.MNT_DETACH)
 	}
 	return nil
 }

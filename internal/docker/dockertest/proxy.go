@@ -36,8 +36,9 @@ type Rule struct {
 	Skip   int            // leave so many matching requests alone first
 	Times  int            // act on so many; 0: on all
 
-	Before func(*http.Request) // called before the request is passed on
-	After  func(*http.Request) // called when the whole reply was received, before it is returned
+	// Called before the request is passed on, and when the whole reply was
+	// received, before it is returned. Either may block, which delays the call.
+	Before, After func(*http.Request)
 
 	Refuse bool   // cut the connection instead of passing the request on
 	Lose   bool   // pass the request on, then cut the connection instead of replying
@@ -53,6 +54,9 @@ var version = regexp.MustCompile(`^/v1\.\d+`)
 
 // StartProxy starts a proxy in front of the engine at socket; it ends with the
 // test.
+//
+// Rules are not for pulls, logs and other streams that are not read to their
+// end, except Refuse, Hang, Status and CutAt.
 func StartProxy(t testing.TB, socket string) *Proxy {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "proxy")
@@ -131,6 +135,51 @@ func (p *Proxy) match(r *http.Request) *Rule {
 	return nil
 }
 
+// Held is a request that Hold has caught.
+type Held struct {
+	Reached <-chan struct{} // closed when it is caught
+
+	once sync.Once
+	end  chan struct{} // closed by Release
+}
+
+// Release lets the request, or its reply, go on.
+func (h *Held) Release() { h.once.Do(func() { close(h.end) }) }
+
+// When says on which side of the engine Hold catches a request.
+type When bool
+
+// The two sides.
+const (
+	BeforeEngine When = false // the engine has not seen the request
+	AfterEngine  When = true  // the engine has done it, the caller does not know
+)
+
+// Hold replaces the rules with one that catches the first request of that
+// method whose path, without the API version, matches. Kill the caller when it
+// is Reached, and it has crashed at exactly this line. What is held when the
+// caller goes away never reaches the engine.
+func (p *Proxy) Hold(when When, method, path string) *Held {
+	reached, end := make(chan struct{}), make(chan struct{})
+	h := &Held{Reached: reached, end: end}
+	wait := func(r *http.Request) {
+		close(reached)
+		select {
+		case <-end:
+		case <-r.Context().Done():
+		case <-p.done.Done():
+		}
+	}
+	rule := Rule{Method: method, Path: regexp.MustCompile(path), Times: 1}
+	if when == AfterEngine {
+		rule.After = wait
+	} else {
+		rule.Before = wait
+	}
+	p.Set(rule)
+	return h
+}
+
 type ruleKey struct{}
 
 var errLost = errors.New("reply lost on purpose")
@@ -153,6 +202,12 @@ func (p *Proxy) handler(transport http.RoundTripper, silent *log.Logger) http.Ha
 			forward.ServeHTTP(w, r)
 			return
 		}
+		// The server notices a client that goes away once the body is read.
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		if rule.Before != nil {
 			rule.Before(r)
 		}
@@ -160,7 +215,6 @@ func (p *Proxy) handler(transport http.RoundTripper, silent *log.Logger) http.Ha
 		case rule.Refuse:
 			panic(http.ErrAbortHandler)
 		case rule.Hang:
-			_, _ = io.Copy(io.Discard, r.Body) // so that the server notices a client that goes away
 			select {
 			case <-r.Context().Done():
 			case <-p.done.Done():
