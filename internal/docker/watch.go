@@ -176,9 +176,7 @@ func (w *watch) failed(err error) {
 // hungError is a call that a connected engine did not answer in time.
 type hungError struct{ err error }
 
-func (e *hungError) Error() string {
-	return "accepts the connection and does not answer in time: " + e.err.Error()
-}
+func (e *hungError) Error() string { return "accepts connections and does not answer in time" }
 func (e *hungError) Unwrap() error { return e.err }
 
 // traced makes a call and tells an engine that hangs from one that cannot be

@@ -1,12 +1,14 @@
 package dockertest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -83,16 +85,16 @@ func (e *Engine) URL() string { return "unix://" + e.Socket() }
 // Socket is the path of the engine's socket.
 func (e *Engine) Socket() string { return e.path("sock") }
 
-// Start starts the engine again after Kill and waits until it answers.
+// Start starts the engine again after Kill or Stop and waits until it answers.
 func (e *Engine) Start() error {
-	if err := os.Remove(e.path("pid")); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := e.forgetPids(); err != nil {
 		return err
 	}
 	e.cmd = exec.Command("dockerd", e.args...)
 	e.cmd.Stdout, e.cmd.Stderr = e.log, e.log
 	// A session of its own, so that an interrupt of the test does not end the
-	// engine before its containers are removed.
-	// It ends, with its containers, when the test is killed.
+	// engine before its containers are removed. When the test is killed the
+	// engine ends, and its containers with it.
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
 	if err := e.cmd.Start(); err != nil {
 		return fmt.Errorf("start dockerd: %w", err)
@@ -103,6 +105,33 @@ func (e *Engine) Start() error {
 		close(done)
 	}(e.cmd, e.done)
 	return e.await(30 * time.Second)
+}
+
+// forgetPids removes the pid files that a killed dockerd leaves. It takes its
+// containerd along; where nobody reaps that one, a dockerd that reads its pid
+// takes it for alive and waits for it in vain.
+func (e *Engine) forgetPids() error {
+	const containerd = "exec/containerd/containerd.pid"
+	if pid, err := os.ReadFile(e.path(containerd)); err == nil {
+		deadline := time.Now().Add(5 * time.Second)
+		for {
+			// Empty for a process that has ended and is not reaped.
+			line, _ := os.ReadFile(filepath.Join("/proc", strings.TrimSpace(string(pid)), "cmdline"))
+			if !bytes.Contains(line, []byte(e.dir)) {
+				break
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("containerd %s outlives its dockerd", pid)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	for _, name := range []string{"pid", containerd} {
+		if err := os.Remove(e.path(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *Engine) await(limit time.Duration) error {
@@ -131,6 +160,9 @@ func (e *Engine) await(limit time.Duration) error {
 
 // Kill ends dockerd at once, as a crash would; its containers go on.
 func (e *Engine) Kill() { e.signal(syscall.SIGKILL); <-e.done }
+
+// Stop ends dockerd in good order, as a reboot would: its containers end, too.
+func (e *Engine) Stop() { e.signal(syscall.SIGTERM); <-e.done }
 
 // Freeze stops dockerd without ending it: connections are accepted by the
 // kernel and never answered. Thaw lets it go on.
