@@ -20,8 +20,8 @@ type crashing struct {
 }
 
 func newCrashing(t *testing.T) *crashing {
-	proxy := dockertest.StartProxy(t, engine.Socket())
-	r := newRigAt(t, engine, proxy.URL(), dockertest.Image{}, dockertest.Image{})
+	proxy := dockertest.StartProxy(t, shared(t).Socket())
+	r := newRigAt(t, shared(t), proxy.URL(), dockertest.Image{}, dockertest.Image{})
 	o := agent("-lock", "/data/lock")
 	o.HostConfig.Binds = []string{r.dir + ":/data"}
 	r.run(o)
@@ -140,7 +140,7 @@ func TestTwoActorsAtOnce(t *testing.T) {
 		newer.Generation, newer.Rollout = c.t1.Generation, "ro-2"
 		var wg sync.WaitGroup
 		for _, target := range []rollout.Target{older, older, newer} {
-			cl := c.client(engine.URL())
+			cl := c.client(shared(t).URL())
 			wg.Go(func() { _ = cl.Replace(c.ctx(), target) })
 		}
 		wg.Wait()

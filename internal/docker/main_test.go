@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,26 +22,36 @@ import (
 )
 
 // One engine and one registry serve the tests that do not harm them; each test
-// has containers of its own names.
+// has containers of its own names. The engine starts when it is first needed.
 var (
-	engine *dockertest.Engine
+	engine = sync.OnceValues(func() (*dockertest.Engine, error) { return dockertest.NewEngine() })
+	began  atomic.Bool
 	images *dockertest.Registry
 )
+
+func shared(t testing.TB) *dockertest.Engine {
+	t.Helper()
+	began.Store(true)
+	e, err := engine()
+	require.NoError(t, err)
+	return e
+}
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	var err error
-	if engine, err = dockertest.NewEngine(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
 	images = dockertest.NewRegistry()
 	code := m.Run()
 	images.Close()
-	if err := engine.Close(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
+	if began.Load() {
+		e, err := engine()
+		if err == nil {
+			err = e.Close()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
 	}
 	if err := goleak.Find(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -63,7 +75,7 @@ func testLog(t testing.TB) *slog.Logger {
 }
 
 func newRig(t testing.TB, v1, v2 dockertest.Image) *rig {
-	return newRigAt(t, engine, engine.URL(), v1, v2)
+	return newRigAt(t, shared(t), shared(t).URL(), v1, v2)
 }
 
 // newRigAt makes a rig whose client under test goes through url.

@@ -66,8 +66,8 @@ func TestReplaceRefuses(t *testing.T) {
 // way the robot goes on running.
 func TestReplaceSortsTheEnginesAnswers(t *testing.T) {
 	t.Parallel()
-	proxy := dockertest.StartProxy(t, engine.Socket())
-	r := newRigAt(t, engine, proxy.URL(), dockertest.Image{}, dockertest.Image{})
+	proxy := dockertest.StartProxy(t, shared(t).Socket())
+	r := newRigAt(t, shared(t), proxy.URL(), dockertest.Image{}, dockertest.Image{})
 	old := r.run(agent())
 	for name, c := range map[string]struct {
 		rule  dockertest.Rule

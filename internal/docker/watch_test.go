@@ -86,7 +86,7 @@ var slow = Options{ListEvery: time.Hour}
 func TestEventsAreSeenAtOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, dockertest.Image{}, dockertest.Image{})
-	f := follow(t, slow, Endpoint{Name: "e", URL: engine.URL()})
+	f := follow(t, slow, Endpoint{Name: "e", URL: shared(t).URL()})
 	f.state("e", fleet.EngineUp)
 	require.Zero(t, f.container("e", r.t1.Container))
 
@@ -153,7 +153,7 @@ func digestOf(t testing.TB, r *rig, ref string) string {
 func TestRolesAndRestartsAreReported(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, dockertest.Image{}, dockertest.Image{})
-	f := follow(t, slow, Endpoint{Name: "e", URL: engine.URL()})
+	f := follow(t, slow, Endpoint{Name: "e", URL: shared(t).URL()})
 	o := agent()
 	o.Config.Labels = map[string]string{"muster.robot": "r1", "muster.namespace": "/hall/r1", "muster.domain": "3"}
 	r.run(o)
@@ -187,9 +187,9 @@ func TestRolesAndRestartsAreReported(t *testing.T) {
 func TestAnEngineThatHangsStallsNoOther(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, dockertest.Image{}, dockertest.Image{})
-	proxy := dockertest.StartProxy(t, engine.Socket())
+	proxy := dockertest.StartProxy(t, shared(t).Socket())
 	f := follow(t, Options{CallTimeout: time.Second, ListEvery: 100 * time.Millisecond},
-		Endpoint{Name: "hangs", URL: proxy.URL()}, Endpoint{Name: "works", URL: engine.URL()},
+		Endpoint{Name: "hangs", URL: proxy.URL()}, Endpoint{Name: "works", URL: shared(t).URL()},
 		Endpoint{Name: "absent", URL: "unix:///nowhere/docker.sock"})
 	o := agent()
 	o.Config.Env = []string{"ROBOT_ID=r1"}
@@ -226,7 +226,7 @@ func TestAContainerThatHangsHidesNoOther(t *testing.T) {
 	o := agent()
 	o.Config.Env = []string{"ROBOT_ID=r1"}
 	stuck := r.run(o)
-	proxy := dockertest.StartProxy(t, engine.Socket())
+	proxy := dockertest.StartProxy(t, shared(t).Socket())
 	f := follow(t, Options{CallTimeout: 2 * time.Second, ListEvery: 100 * time.Millisecond}, Endpoint{Name: "e", URL: proxy.URL()})
 	eventually(t, "the first", func() bool { return isRunning(f.container("e", r.t1.Container)) })
 	proxy.Set(dockertest.Rule{Path: regexp.MustCompile("/containers/" + stuck + "/json"), Hang: true})
@@ -243,7 +243,7 @@ func TestAContainerThatHangsHidesNoOther(t *testing.T) {
 func TestEventStreamIsResumed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, dockertest.Image{}, dockertest.Image{})
-	proxy := dockertest.StartProxy(t, engine.Socket())
+	proxy := dockertest.StartProxy(t, shared(t).Socket())
 	proxy.Set(dockertest.Rule{Path: regexp.MustCompile("^/events"), CutAt: 1}) // at the first event
 	f := follow(t, slow, Endpoint{Name: "e", URL: proxy.URL()})
 	f.state("e", fleet.EngineUp)

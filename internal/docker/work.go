@@ -49,7 +49,7 @@ func (w *work) inspect(ctx context.Context, id string) (client.ContainerInspectR
 	if err != nil {
 		return r, fmt.Errorf("inspect container %s: %w", id, err)
 	}
-	if r.Container.State == nil || r.Container.Config == nil || r.Container.HostConfig == nil {
+	if r.Container.State == nil || r.Container.Config == nil || r.Container.HostConfig == nil || r.Container.NetworkSettings == nil {
 		return r, fmt.Errorf("inspect container %s: the engine's answer is incomplete", id)
 	}
 	return r, nil
