@@ -84,3 +84,15 @@ func TestStoppedContainerIsReplacedAndComesBackStopped(t *testing.T) {
 	require.NoError(t, r.c.Rollback(r.ctx(), r.t1))
 	require.Equal(t, map[string]string{"": "exited", undoneName: "exited"}, r.family())
 }
+
+// A program that ignores its stop signal costs its own grace time, not ours.
+func TestReplaceOfOneThatIgnoresItsStopSignal(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, dockertest.Image{}, dockertest.Image{})
+	o, grace := agent("-ignore"), 1
+	o.Config.StopTimeout = &grace
+	old := r.run(o)
+	require.NoError(t, r.c.Replace(r.ctx(), r.t1))
+	require.Equal(t, 137, r.inspect(old).Container.State.ExitCode)
+	require.Equal(t, map[string]string{"": "running", prevName: "exited"}, r.family())
+}

@@ -30,7 +30,12 @@ func TestEngineRestartsDuringAReplacement(t *testing.T) {
 		require.NoError(t, own.Start())
 	}
 
-	for _, line := range []string{"/update$", "/rename$", "/start$"} {
+	for i, line := range []string{"/rename$", "/start$"} {
+		if i > 0 {
+			require.NoError(t, r.c.Rollback(r.ctx(), r.t1))
+			require.NoError(t, r.c.Discard(r.ctx(), r.t1))
+			r.t1.Generation++
+		}
 		held := proxy.Hold(dockertest.AfterEngine, "POST", line)
 		failed := make(chan error, 1)
 		go func() { failed <- r.c.Replace(r.ctx(), r.t1) }()
@@ -47,19 +52,16 @@ func TestEngineRestartsDuringAReplacement(t *testing.T) {
 		require.NoError(t, r.client(own.URL()).Replace(r.ctx(), r.t1), line)
 		eventually(t, "the successor runs", func() bool { return r.family()[""] == "running" })
 		require.Equal(t, 1, c.running(), line)
-
-		restart(own.Stop) // "always": the engine starts the successor and it alone
-		eventually(t, "the successor runs again", func() bool { return r.family()[""] == "running" })
-		require.Equal(t, map[string]string{"": "running", nameOf("", slotPrevious, r.t1.Generation): "exited"}, r.family())
-
-		require.NoError(t, r.c.Rollback(r.ctx(), r.t1), line)
-		restart(own.Kill)
-		eventually(t, "the old one runs again", func() bool { return r.inspect(old).Container.State.Running })
-		require.Equal(t, 1, c.running(), line)
-		require.Equal(t, "always", string(r.inspect(old).Container.HostConfig.RestartPolicy.Name), line)
-		require.NoError(t, r.c.Discard(r.ctx(), r.t1), line)
-		r.t1.Generation++
 	}
+	restart(own.Stop) // "always": the engine starts the successor, and it alone
+	eventually(t, "the successor runs again", func() bool { return r.family()[""] == "running" })
+	require.Equal(t, map[string]string{"": "running", nameOf("", slotPrevious, r.t1.Generation): "exited"}, r.family())
+
+	require.NoError(t, r.c.Rollback(r.ctx(), r.t1))
+	restart(own.Kill)
+	eventually(t, "the old one runs again", func() bool { return r.inspect(old).Container.State.Running })
+	require.Equal(t, 1, c.running())
+	require.Equal(t, "always", string(r.inspect(old).Container.HostConfig.RestartPolicy.Name))
 	require.NoFileExists(t, r.path("lock.conflict"), "two ran at once")
 }
 

@@ -63,17 +63,11 @@ func removeLeftovers(dir string) error {
 	}
 }
 
-// endProcesses kills what runs with the directory on its command line (the
-// engine, its containerd, the shims), and then what is in its control groups.
+// endProcesses kills the engine's processes, and then what is in its control
+// groups.
 func endProcesses(dir string) {
-	processes, _ := filepath.Glob("/proc/[0-9]*")
-	for _, p := range processes {
-		name, _ := os.ReadFile(filepath.Join(p, "comm"))
-		line, _ := os.ReadFile(filepath.Join(p, "cmdline"))
-		ours := bytes.HasPrefix(name, []byte("dockerd")) || bytes.HasPrefix(name, []byte("containerd"))
-		if ours && bytes.Contains(line, []byte(dir+"/")) {
-			kill(filepath.Base(p))
-		}
+	for _, pid := range processes(dir) {
+		kill(pid)
 	}
 	for _, g := range cgroups(filepath.Base(dir)) {
 		b, _ := os.ReadFile(filepath.Join(g, "cgroup.procs"))
@@ -81,6 +75,20 @@ func endProcesses(dir string) {
 			kill(pid)
 		}
 	}
+}
+
+// processes lists the pids of the engine, its containerd and its shims.
+func processes(dir string) (pids []string) {
+	all, _ := filepath.Glob("/proc/[0-9]*")
+	for _, p := range all {
+		name, _ := os.ReadFile(filepath.Join(p, "comm"))
+		line, _ := os.ReadFile(filepath.Join(p, "cmdline")) // empty when it has ended
+		ours := bytes.HasPrefix(name, []byte("dockerd")) || bytes.HasPrefix(name, []byte("containerd"))
+		if ours && bytes.Contains(line, []byte(dir+"/")) {
+			pids = append(pids, filepath.Base(p))
+		}
+	}
+	return pids
 }
 
 func kill(pid string) {
