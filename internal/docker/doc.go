@@ -13,6 +13,17 @@
 // stream; it waits for all. The verbs run in their caller's goroutine and own
 // none. An engine that hangs or is gone never delays another.
 //
+// # What is reported
+//
+// One fleet.EngineObserved per change: the engine's state, and all containers
+// that say whose they are, by the labels muster.robot, muster.namespace and
+// muster.domain or else by ROBOT_ID, ROBOT_NAMESPACE and ROS_DOMAIN_ID in their
+// environment. The registry makes robots of them; the inventory is the
+// operator's word, so nothing here writes to it. The event stream is opened
+// first, then all is listed; an event only says which container to inspect
+// again, and a list every five seconds makes good for what was missed. An engine
+// that does not answer is tried again after 0.2 s and up to 10 s.
+//
 // # How a container is replaced
 //
 // Names are the state, and the engine keeps them unique. For container amr and

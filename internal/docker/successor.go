@@ -6,7 +6,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
@@ -15,45 +14,6 @@ import (
 
 	"github.com/muster-fleet/muster/internal/rollout"
 )
-
-// fields is a JSON object whose unknown members survive: a container made with
-// options that this program has never heard of keeps them.
-type fields map[string]json.RawMessage
-
-func (f fields) set(key string, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("%s: %w", key, err)
-	}
-	f[key] = b
-	return nil
-}
-
-// part is the object under key, empty where there is none.
-func (f fields) part(key string) (fields, error) {
-	var out fields
-	if raw, ok := f[key]; ok {
-		if err := json.Unmarshal(raw, &out); err != nil {
-			return nil, fmt.Errorf("%s: %w", key, err)
-		}
-	}
-	if out == nil {
-		out = make(fields)
-	}
-	return out, nil
-}
-
-// original is what the engine says of the old container and its image.
-type original struct {
-	raw     fields // of the container's inspection
-	seen    container.InspectResponse
-	image   container.Config // defaults of the old image
-	api     string           // version spoken with the engine
-	host    string           // the engine's own host name
-	restart container.RestartPolicy
-	found   string // state for labelFound
-	newID   string // the engine's id of the new image
-}
 
 // successor is a container to create, in the Engine's terms.
 type successor struct {
@@ -299,32 +259,3 @@ func (o original) endpoint(e fields) error {
 }
 
 func shortID(id string) string { return id[:min(12, len(id))] }
-
-// formatRestart writes a restart policy as docker run takes it.
-func formatRestart(p container.RestartPolicy) string {
-	switch {
-	case p.IsNone():
-		return string(container.RestartPolicyDisabled)
-	case p.MaximumRetryCount > 0:
-		return fmt.Sprintf("%s:%d", p.Name, p.MaximumRetryCount)
-	default:
-		return string(p.Name)
-	}
-}
-
-// parseRestart is the inverse of formatRestart.
-func parseRestart(s string) (container.RestartPolicy, error) {
-	name, count, _ := strings.Cut(s, ":")
-	p := container.RestartPolicy{Name: container.RestartPolicyMode(name)}
-	if count != "" {
-		n, err := strconv.Atoi(count)
-		if err != nil {
-			return p, fmt.Errorf("restart policy %q: %w", s, err)
-		}
-		p.MaximumRetryCount = n
-	}
-	if err := container.ValidateRestartPolicy(p); err != nil || name == "" {
-		return p, fmt.Errorf("restart policy %q is not one", s)
-	}
-	return p, nil
-}
