@@ -343,3 +343,30 @@ func (f *Follower) majority(now GIDSize) GIDSize {
 	}
 	return now
 }
+
+// Stats are what a Follower knows of its domain now.
+type Stats struct {
+	Participants, Endpoints, Nodes int
+	Readers                        int // our own
+	Refused                        uint64
+}
+
+// Stats returns the counts.
+func (f *Follower) Stats() Stats {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := Stats{Readers: len(f.readers)}
+	s.Participants, s.Endpoints = f.graph.Counts()
+	f.graph.names(func(fleet.Node) { s.Nodes++ })
+	for _, n := range f.graph.refused {
+		s.Refused += n
+	}
+	return s
+}
+
+// Nodes lists all nodes of the domain with their endpoints, by name.
+func (f *Follower) Nodes() []NodeView {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.graph.Nodes()
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-fleet/muster/internal/api"
+	"github.com/muster-fleet/muster/internal/auth"
+	"github.com/muster-fleet/muster/internal/config"
+	"github.com/muster-fleet/muster/internal/dds"
+	"github.com/muster-fleet/muster/internal/docker"
+	"github.com/muster-fleet/muster/internal/etcd"
+	"github.com/muster-fleet/muster/internal/fleet"
+	"github.com/muster-fleet/muster/internal/observe"
+	"github.com/muster-fleet/muster/internal/rollout"
+	"github.com/muster-fleet/muster/internal/ros"
+	"github.com/muster-fleet/muster/internal/stream"
+	"github.com/muster-fleet/muster/web"
+)
+
+// app is a manager. newApp opens what must be there, run starts and stops the
+// rooms in order, close frees what newApp opened.
+type app struct {
+	cfg     config.Config
+	log     *slog.Logger
+	id      string
+	started time.Time
+	closers []func()
+
+	registry  *fleet.Registry
+	etcd      *etcd.Client
+	engines   *docker.Engines
+	domains   []domain
+	following atomic.Bool // all domains are joined and read
+	runner    *rollout.Runner
+	rollouts  *rollout.Service
+	hub       *stream.Hub
+	auth      *auth.Auth
+	health    *observe.Health
+	server    *api.Server
+	listener  net.Listener
+}
+
+// domain is a ROS domain that was joined.
+type domain struct {
+	participant *dds.Participant
+	follower    *ros.Follower
+}
+
+// newApp opens the store, the domains and the listener. What it opened is closed
+// again when it fails.
+func newApp(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *app, err error) {
+	a := &app{cfg: cfg, log: log, started: time.Now(), registry: fleet.NewRegistry(&fleet.Journal{})}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("ask for the host's name: %w", err)
+	}
+	a.id = fmt.Sprintf("%s.%d", cmp.Or(cfg.Name, host), os.Getpid())
+	if a.auth, err = auth.New(auth.Options{TokensFile: cfg.Auth.TokensFile, Anonymous: cfg.Auth.Anonymous, Log: log}); err != nil {
+		return nil, err
+	}
+	if err := a.auth.Check(cfg.Listen); err != nil {
+		return nil, err
+	}
+	// The listener comes first: a second manager on the address ends here, before
+	// it touches anything.
+	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	a.onClose(func() { _ = a.listener.Close() })
+	for _, open := range []func(context.Context) error{a.openStore, a.openInventory, a.openEngines, a.openDomains} {
+		if err := open(ctx); err != nil {
+			return nil, err
+		}
+	}
+	a.openRollouts()
+	a.openServer()
+	return a, nil
+}
+
+func (a *app) onClose(f func()) { a.closers = append(a.closers, f) }
+
+// close frees in the reverse order of opening.
+func (a *app) close() {
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		a.closers[i]()
+	}
+	a.closers = nil
+}
+
+func (a *app) openStore(ctx context.Context) error {
+	c := a.cfg.Etcd
+	o := etcd.Options{
+		Endpoints: c.Endpoints, Username: c.Username, Prefix: c.Prefix, LeaseTTL: c.LeaseTTL, ID: a.id, Log: a.log,
+	}
+	var err error
+	if len(c.Endpoints) == 0 {
+		embedded, err := etcd.Embed(ctx, c.Dir, a.log)
+		if err != nil {
+			return err
+		}
+		a.onClose(embedded.Close)
+		o.Endpoints = []string{embedded.Endpoint}
+	} else {
+		if o.TLS, err = tlsOf("etcd.tls", c.TLS); err != nil {
+			return err
+		}
+		if o.Password, err = readSecret("etcd.password_file", c.PasswordFile); err != nil {
+			return err
+		}
+	}
+	if a.etcd, err = etcd.Dial(o); err != nil {
+		return err
+	}
+	a.onClose(func() { _ = a.etcd.Close() })
+	a.restore(ctx)
+	return nil
+}
+
+// openInventory adds the robots that the operator has listed.
+func (a *app) openInventory(context.Context) error {
+	for _, r := range a.cfg.Robots {
+		a.registry.Apply(a.started, fleet.InventoryObserved{
+			ID: r.ID, Name: r.Name, Namespace: r.Namespace, Engine: r.Engine, Domain: r.Domain, Labels: r.Labels,
+		})
+	}
+	return nil
+}
+
+func (a *app) openEngines(context.Context) error {
+	endpoints := make([]docker.Endpoint, 0, len(a.cfg.Engines))
+	for _, e := range a.cfg.Engines {
+		endpoints = append(endpoints, docker.Endpoint{Name: e.Name, URL: e.URL, TLS: docker.TLS(e.TLS)})
+	}
+	var err error
+	a.engines, err = docker.NewEngines(endpoints, func(o fleet.EngineObserved) {
+		a.registry.Apply(time.Now(), o)
+	}, docker.Options{}, a.log)
+	if err != nil {
+		return err
+	}
+	a.onClose(a.engines.Close)
+	return nil
+}
+
+func (a *app) openDomains(context.Context) error {
+	for _, d := range a.cfg.Domains {
+		p, err := dds.Open(dds.Options{Domain: d.ID, Config: d.Cyclone, IgnoreLocal: true, Log: a.log})
+		if err != nil {
+			return err
+		}
+		a.onClose(func() {
+			if err := p.Close(); err != nil {
+				a.log.Warn("leave the ROS domain", "domain", d.ID, "err", err)
+			}
+		})
+		o := ros.FollowerOptions{Log: a.log, Topics: make(map[string]map[ros.Role]string)}
+		for _, r := range a.cfg.Robots {
+			if r.Domain != d.ID || r.Namespace == "" {
+				continue
+			}
+			o.Robots = append(o.Robots, r.Namespace)
+			for role, topic := range r.Topics {
+				if o.Topics[r.Namespace] == nil {
+					o.Topics[r.Namespace] = make(map[ros.Role]string)
+				}
+				o.Topics[r.Namespace][ros.Role(role)] = topic
+			}
+		}
+		a.domains = append(a.domains, domain{p, ros.NewFollower(p, a.registry.Apply, o)})
+	}
+	return nil
+}
+
+func (a *app) openRollouts() {
+	store := etcd.Store{Client: a.etcd}
+	a.runner = rollout.NewRunner(rollout.RunnerOptions{
+		Store: store, Elector: etcd.Elector{Client: a.etcd}, Engine: a.engines, Registry: a.registry, Log: a.log,
+		DomainOK: a.following.Load,
+	})
+	a.rollouts = rollout.NewService(store, &docker.Resolver{}, a.runner)
+}
+
+func (a *app) openServer() {
+	ticks := time.NewTicker(a.cfg.Stream.Tick)
+	a.onClose(ticks.Stop)
+	a.hub = stream.NewHub(a.registry, stream.Options{
+		Version: buildVersion(), Interval: a.cfg.Stream.Tick, Ticks: ticks.C, MaxSessions: a.cfg.Stream.MaxClients,
+	})
+	a.health = observe.NewHealth(a.log,
+		observe.Check{Name: "store", Probe: a.etcd.Health},
+		observe.Check{Name: "ros", Probe: func(context.Context) error {
+			if !a.following.Load() {
+				return errors.New("the ROS domain is not followed")
+			}
+			return nil
+		}},
+	)
+	metrics := observe.NewMetrics(observe.Sources{
+		Version: buildVersion(), Fleet: a.registry.Snapshot, Stream: a.hub.Stats, Domains: a.domainMetrics,
+		Leading: a.runner.Leading, Rollouts: a.rolloutCounts,
+	}, a.log)
+	a.server = api.New(api.Options{
+		Registry: a.registry, Hub: a.hub, Rollouts: a.rollouts, Auth: a.auth, App: web.App(),
+		Origins: a.cfg.Auth.Origins, Log: a.log, Version: buildVersion(), Started: a.started,
+		Domains: a.domainStates, Store: a.storeState, Runner: a.runnerState, Audit: a.audit, Observe: metrics.Observe,
+		Live: a.health.Live(), Ready: a.health.Ready(), Startup: a.health.Startup(), Metrics: metrics.Handler(),
+	})
+}
