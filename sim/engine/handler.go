@@ -165,9 +165,16 @@ func (b *box) matches(f map[string]map[string]bool) bool {
 			return false
 		}
 	}
-	return anyOf(f["name"], func(s string) bool { return strings.Contains("/"+b.name, strings.Trim(s, "^$")) }) &&
+	return anyOf(f["name"], b.named) &&
 		anyOf(f["id"], func(s string) bool { return strings.HasPrefix(b.id, s) }) &&
 		anyOf(f["status"], func(s string) bool { return s == string(b.state) })
+}
+
+// named matches a pattern with the name, with its slash or without, as the Engine
+// does.
+func (b *box) named(pattern string) bool {
+	re, err := regexp.Compile(pattern)
+	return err == nil && (re.MatchString("/"+b.name) || re.MatchString(b.name))
 }
 
 func anyOf(values map[string]bool, match func(string) bool) bool {
