@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"io"
 	"log"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -15,8 +16,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"maps"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -63,7 +62,7 @@ type Image struct {
 	Bare   bool              // without the agent
 }
 
-// PushImage makes an image of one layer and pushes it. It returns the digest
+// PushImage builds an image and pushes it. It returns the digest
 // of its manifest. The same image gives the same digest.
 func PushImage(t testing.TB, r *Registry, repo, tag string, i Image) string {
 	t.Helper()
@@ -106,27 +105,29 @@ func PushIndex(t testing.TB, r *Registry, repo, tag string, images ...Image) str
 	return d.String()
 }
 
-// BuildImage makes an image of one layer from nothing.
+// BuildImage makes an image from nothing: the agent, and the files in a layer of
+// their own.
 func BuildImage(t testing.TB, i Image) v1.Image {
 	t.Helper()
-	files := maps.Clone(i.Files)
-	if files == nil {
-		files = make(map[string][]byte)
-	}
+	var layers []v1.Layer
 	if !i.Bare {
-		files["/agent"] = Agent(t)
+		a, err := agent()
+		if err != nil {
+			t.Fatal(err)
+		}
+		layers = append(layers, a)
 		if len(i.Config.Entrypoint) == 0 {
 			i.Config.Entrypoint = []string{"/agent"}
 		}
 	}
-	blob := tarOf(t, files)
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(blob)), nil
-	})
-	if err != nil {
-		t.Fatal(err)
+	if len(i.Files) > 0 {
+		l, err := layerOf(i.Files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		layers = append(layers, l)
 	}
-	img, err := mutate.AppendLayers(empty.Image, layer)
+	img, err := mutate.AppendLayers(empty.Image, layers...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,37 +152,36 @@ func arch(i Image) string {
 	return i.Arch
 }
 
-func tarOf(t testing.TB, files map[string][]byte) []byte {
-	t.Helper()
+func layerOf(files map[string][]byte) (v1.Layer, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		h := &tar.Header{Name: strings.TrimPrefix(path, "/"), Mode: 0o755, Size: int64(len(files[path]))}
 		if err := w.WriteHeader(h); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		if _, err := w.Write(files[path]); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
 	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	return b.Bytes()
+	blob := b.Bytes()
+	return tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(blob)), nil
+	}, tarball.WithCompressedCaching)
 }
 
-var agent = sync.OnceValues(buildAgent)
-
-// Agent is a static program for the inside of a container, built once; see
-// testdata/agent for what its arguments do.
-func Agent(t testing.TB) []byte {
-	t.Helper()
-	b, err := agent()
+// agent is the layer with a static program for the inside of a container, built
+// once; see testdata/agent for what its arguments do.
+var agent = sync.OnceValues(func() (v1.Layer, error) {
+	b, err := buildAgent()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	return b
-}
+	return layerOf(map[string][]byte{"/agent": b})
+})
 
 func buildAgent() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "agent")
