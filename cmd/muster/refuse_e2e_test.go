@@ -23,7 +23,7 @@ func TestBadInput(t *testing.T) {
 
 	t.Run("unknown image", func(t *testing.T) {
 		status, body := m.call(http.MethodPost, "/rollouts", w.spec("v99"), nil)
-		assert.Equal(t, http.StatusUnprocessableEntity, status)
+		assert.Equal(t, http.StatusBadRequest, status)
 		assert.Contains(t, body, `"field":"image"`)
 		assert.Contains(t, body, "v99")
 	})
@@ -36,7 +36,7 @@ func TestBadInput(t *testing.T) {
 				spec[k] = v
 			}
 			status, body := m.call(http.MethodPost, "/rollouts", spec, nil)
-			assert.Equal(t, http.StatusUnprocessableEntity, status, body)
+			assert.Equal(t, http.StatusBadRequest, status, body)
 			assert.Contains(t, body, `"field":"`+field+`"`)
 		}
 		status, body := m.call(http.MethodPost, "/rollouts", map[string]any{"imgae": "x"}, nil)
@@ -89,7 +89,7 @@ func TestBadConfiguration(t *testing.T) {
 	}{
 		"inventory": {
 			`robots: [{id: "a b", namespace: robot1}, {id: amr, namespace: /x, engine: none}, {id: amr, namespace: /x}]`,
-			[]string{"robots[0].id", "robots[0].namespace", "robots[1].engine", "robots[2].id", "robots[2].namespace"},
+			[]string{"robot a b: id:", "robot a b: namespace:", "robot amr: engine:", "robot amr: id:", "robot amr: namespace:"},
 		},
 		"unknown key": {`lisen: 127.0.0.1:1`, []string{"lisen"}},
 		"public":      {`listen: 0.0.0.0:0`, []string{"auth.tokens_file"}},

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
@@ -23,6 +24,7 @@ type Embedded struct {
 	Endpoint string
 
 	server  *embed.Etcd
+	closing *atomic.Bool
 	lock    *os.File
 	sockets string // directory of the sockets, when it is not the data's
 }
@@ -47,7 +49,7 @@ func Embed(ctx context.Context, dir string, log *slog.Logger) (*Embedded, error)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("etcd.dir: %w", err)
 	}
-	e := &Embedded{}
+	e := &Embedded{closing: new(atomic.Bool)}
 	if e.lock, err = lockDir(dir); err != nil {
 		return nil, fmt.Errorf("etcd.dir %s: %w", dir, err)
 	}
@@ -89,7 +91,7 @@ func (e *Embedded) start(ctx context.Context, dir string, log *slog.Logger) erro
 	cfg.TickMs, cfg.ElectionMs = heartbeat, electionMS
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = "periodic", "1h"
 	cfg.MaxRequestBytes = 4 << 20
-	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.New(slogCore{log}))
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.New(slogCore{log, e.closing}))
 	server, err := embed.StartEtcd(cfg)
 	if err != nil {
 		return err
@@ -118,6 +120,7 @@ func (e *Embedded) Err() <-chan error { return e.server.Err() }
 
 // Close stops the server and waits for it.
 func (e *Embedded) Close() {
+	e.closing.Store(true)
 	if e.server != nil {
 		e.server.Close()
 	}
@@ -127,10 +130,14 @@ func (e *Embedded) Close() {
 	_ = e.lock.Close()
 }
 
-// slogCore hands what etcd warns of to our log; it is chatty below that.
-type slogCore struct{ log *slog.Logger }
+// slogCore hands etcd's errors to our log; it is chatty below that, and calls its
+// own orderly end an error.
+type slogCore struct {
+	log     *slog.Logger
+	closing *atomic.Bool
+}
 
-func (c slogCore) Enabled(l zapcore.Level) bool { return l >= zapcore.ErrorLevel }
+func (c slogCore) Enabled(l zapcore.Level) bool { return l >= zapcore.ErrorLevel && !c.closing.Load() }
 
 func (c slogCore) With([]zapcore.Field) zapcore.Core { return c }
 
@@ -141,7 +148,14 @@ func (c slogCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Chec
 	return ce
 }
 
+// firstStart is what etcd 3.7 reports of every new data directory, in vain: the
+// version is written with the first snapshot.
+const firstStart = "failed to update storage version"
+
 func (c slogCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	if e.Message == firstStart {
+		return nil
+	}
 	m := zapcore.NewMapObjectEncoder()
 	for _, f := range fields {
 		f.AddTo(m)

@@ -70,7 +70,7 @@ func StartCluster(t testing.TB, n int) []*Server {
 			"--listen-client-urls", m.client, "--advertise-client-urls", m.client,
 			"--listen-peer-urls", m.peer, "--initial-advertise-peer-urls", m.peer,
 			"--initial-cluster", strings.Join(cluster, ","), "--initial-cluster-state", "new",
-			"--heartbeat-interval", "20", "--election-timeout", "200", "--log-level", "error",
+			"--heartbeat-interval", "20", "--election-timeout", "200", "--logger", "zap", "--log-level", "error",
 		}}
 		servers[i] = s
 		s.Start()
