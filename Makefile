@@ -1,0 +1,67 @@
+# Muster: `make help` lists what there is.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/.cache/bin:$(CURDIR)/.cache/node/node_modules/node/bin:$(PATH)
+
+VERSION ?= dev
+GOFLAGS_BUILD = -trimpath -ldflags "-X main.version=$(VERSION)"
+WEB_SOURCES = $(shell find web/src web/public web/index.html web/package.json web/vite.config.ts -type f 2>/dev/null)
+
+.PHONY: help run build test test-go test-web check bench soak image clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## install what is missing, build, and show a simulated fleet; Ctrl-C ends it
+	@deploy/install.sh run
+	@$(MAKE) --no-print-directory build
+	@exec ./bin/muster-sim demo $(DEMO)
+
+build: web/dist/index.html ## the programs, with the web app inside, into bin/
+	go build $(GOFLAGS_BUILD) -o bin/ ./cmd/muster ./cmd/muster-sim
+
+web/node_modules/.installed: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
+	cd web && npm run --silent build -- --logLevel warn
+
+test: ## install what is missing and run every test, the end-to-end ones included
+	@deploy/install.sh test
+	@$(MAKE) --no-print-directory build test-go test-web
+
+test-go: build ## the Go tests alone; the packages with the race detector, then the built programs
+	go test -race -timeout 15m $$(go list ./... | grep -v /cmd/muster$$)
+	CHROMIUM=$$(deploy/install.sh browser) go test -timeout 20m ./cmd/muster
+
+test-web: web/node_modules/.installed ## the web app's tests alone
+	cd web && npm test --silent
+	cd web && CHROMIUM=$$(../deploy/install.sh browser) npm run --silent e2e
+
+check: ## format, lint, generated files, web lint and types
+	@deploy/install.sh check
+	@$(MAKE) --no-print-directory web/node_modules/.installed
+	@test -z "$$(gofumpt -l cmd internal msgs sim web/*.go | tee /dev/stderr)"
+	golangci-lint run ./...
+	go mod tidy -diff
+	go generate ./msgs/...
+	@git diff --exit-code --stat -- msgs || { echo "make check: go generate changed msgs"; exit 1; }
+	shellcheck deploy/*.sh .ci/run
+	cd web && npm run --silent check
+
+bench: ## the benchmarks, each beside a peer of its own run
+	@deploy/install.sh test
+	go test -run '^$$' -bench . -benchtime 1s ./msgs/... ./internal/ros/... ./internal/stream/... ./internal/etcd/...
+	MUSTER_BENCH=1 go test -count 1 -run 'TestFigure' -timeout 20m -v ./cmd/muster ./internal/docker | grep -E 'figure|^(ok|FAIL|---)'
+
+soak: ## the tests that search at random, for longer
+	go test -race -timeout 60m -run 'Test.*' -rapid.checks=5000 ./internal/ros ./internal/rollout ./internal/stream
+
+image: ## the container image
+	docker build -t muster:$(VERSION) --build-arg VERSION=$(VERSION) .
+
+clean: ## remove what was built
+	rm -rf bin .cache web/node_modules
+	find web/dist -mindepth 1 ! -name .gitkeep -delete
