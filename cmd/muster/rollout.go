@@ -85,7 +85,7 @@ func rolloutWatch() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			id := ""
+			var id string
 			if len(args) == 1 {
 				id = args[0]
 			} else {

@@ -51,7 +51,7 @@ func TestErrorsNameTheKey(t *testing.T) {
 	robot := "robots: [{id: r1, namespace: /r1}, "
 	for _, tc := range []struct{ file, want string }{
 		{"lisen: :80", "line 1: unknown key lisen"},
-		{"log: {levle: info}", "unknown key levle"},
+		{"log: {levell: info}", "unknown key levell"},
 		{"listen: nowhere", "listen: \"nowhere\" is not host:port"},
 		{"log: {level: loud}", "log.level: \"loud\" is not one of debug, info, warn, error"},
 		{"etcd: {lease_ttl: 1s}", "etcd.lease_ttl: 1s is not within 2s"},

@@ -22,17 +22,6 @@ type member struct {
 	state      container.ContainerState
 }
 
-// running reports whether the member's process may run. The list of containers
-// may lag behind by a moment, so what must be certain asks again with inspect.
-func (m *member) running() bool {
-	switch m.state {
-	case container.StateCreated, container.StateExited, container.StateDead, container.StateRemoving:
-		return false
-	default:
-		return true
-	}
-}
-
 // is reports whether the member was made for the target.
 func (m *member) is(t rollout.Target) bool {
 	for k, v := range labelsOf(t) {

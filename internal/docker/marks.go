@@ -57,7 +57,7 @@ func (m *marks) read(ctx context.Context, s *session) {
 		select {
 		case e := <-stream.Messages:
 			m.mark(e.Actor.ID)
-		case <-stream.Err:
+		case <-stream.Err: //nolint:errcheck // why it ended does not matter: the watch opens another
 			return
 		}
 	}

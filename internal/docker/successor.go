@@ -122,7 +122,7 @@ func (o original) hostConfig(f fields) error {
 	var mounts []fields
 	if raw, ok := f["Mounts"]; ok {
 		if err := json.Unmarshal(raw, &mounts); err != nil {
-			return fmt.Errorf("Mounts: %w", err)
+			return fmt.Errorf("field Mounts: %w", err)
 		}
 	}
 	for _, m := range o.anonymousVolumes() {
@@ -134,7 +134,7 @@ func (o original) hostConfig(f fields) error {
 		// A volume that the robot emptied stays empty: nothing is copied into it
 		// from the new image.
 		if err := nameVolume(mounts[at], m); err != nil {
-			return fmt.Errorf("Mounts: %w", err)
+			return fmt.Errorf("field Mounts: %w", err)
 		}
 	}
 	if len(mounts) > 0 {
@@ -251,7 +251,7 @@ func (o original) endpoint(e fields) error {
 	var aliases []string
 	if raw, ok := e["Aliases"]; ok {
 		if err := json.Unmarshal(raw, &aliases); err != nil {
-			return fmt.Errorf("Aliases: %w", err)
+			return fmt.Errorf("field Aliases: %w", err)
 		}
 	}
 	aliases = slices.DeleteFunc(aliases, func(a string) bool { return a == shortID(o.seen.ID) })

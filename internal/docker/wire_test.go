@@ -69,8 +69,10 @@ func FuzzInspection(f *testing.F) {
 			return // refused where it is read
 		}
 		observe("e", o.seen)
-		target := rollout.Target{Rollout: "ro", Generation: 7, Robot: "r", Container: "amr",
-			Image: rollout.PinnedImage{Repository: "r/amr", Digest: "sha256:0"}}
+		target := rollout.Target{
+			Rollout: "ro", Generation: 7, Robot: "r", Container: "amr",
+			Image: rollout.PinnedImage{Repository: "r/amr", Digest: "sha256:0"},
+		}
 		s, err := newSuccessor(o, target)
 		if err != nil {
 			return

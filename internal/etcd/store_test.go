@@ -190,7 +190,7 @@ func TestAPlanOfFiveThousandRobotsFits(t *testing.T) {
 	kv := client(t, endpoint)
 	p, st := plan("big", 5000)
 	require.NoError(t, s.Create(t.Context(), p, st, 0))
-	_, term := campaign(t, etcd.Elector{Client: s.Client})
+	_, term := campaign(t, etcd.Elector(s))
 	got, err := s.Load(t.Context(), "big")
 	require.NoError(t, err)
 	assert.Equal(t, p, got.Plan)
@@ -325,7 +325,7 @@ func BenchmarkSave(b *testing.B) {
 	s := etcd.Store{Client: etcdtest.Dial(b, "m1", 2*time.Second, etcdtest.Embed(b))}
 	p, st := plan("a", 100)
 	require.NoError(b, s.Create(b.Context(), p, st, 0))
-	_, term, err := etcd.Elector{Client: s.Client}.Campaign(b.Context())
+	_, term, err := etcd.Elector(s).Campaign(b.Context())
 	require.NoError(b, err)
 	defer func() { _ = term.Resign(context.Background()) }()
 	got, err := s.Load(b.Context(), "a")

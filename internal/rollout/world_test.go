@@ -152,7 +152,6 @@ func (w *world) decide() {
 		}
 	}
 	for _, c := range d.Commands {
-		c := c
 		w.robots[w.plan.Robots[c.Robot].Robot].busy = &c
 	}
 	w.note(before)

@@ -80,14 +80,6 @@ func Join(namespace, name string) string {
 	return strings.TrimSuffix(namespace, "/") + "/" + name
 }
 
-// within reports whether an absolute name lies in the namespace.
-func within(name, namespace string) bool {
-	if namespace == "/" {
-		return true
-	}
-	return name == namespace || len(name) > len(namespace) && name[len(namespace)] == '/' && strings.HasPrefix(name, namespace)
-}
-
 // userData finds a value in "key=value;key=value;", as ROS 2 writes it.
 func userData(text, key string) string {
 	for part := range strings.SplitSeq(text, ";") {

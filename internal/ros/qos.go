@@ -2,13 +2,16 @@ package ros
 
 import "time"
 
-// Reliability, Durability, History and Liveliness are the DDS policies by
-// their ROS names.
+// The DDS policies by their ROS names.
 type (
+	// Reliability says whether lost samples are sent again.
 	Reliability string
-	Durability  string
-	History     string
-	Liveliness  string
+	// Durability says whether a late reader gets older samples.
+	Durability string
+	// History says how many samples are kept.
+	History string
+	// Liveliness says how a writer shows that it lives.
+	Liveliness string
 )
 
 // The values of the QoS policies.

@@ -119,8 +119,11 @@ func poseText(rows []row, from, version uint64, now time.Time) *Frame {
 			key   string
 			value float64
 		}{
-			{`,"x":`, r.pose.X}, {`,"y":`, r.pose.Y}, {`,"yaw":`, r.pose.Yaw},
-			{`,"speed":`, r.pose.Speed}, {`,"turn":`, r.pose.Turn},
+			{`,"x":`, r.pose.X},
+			{`,"y":`, r.pose.Y},
+			{`,"yaw":`, r.pose.Yaw},
+			{`,"speed":`, r.pose.Speed},
+			{`,"turn":`, r.pose.Turn},
 			{`,"age":`, max(now.Sub(r.pose.Receive), 0).Seconds()},
 		} {
 			b = appendNumber(append(b, v.key...), v.value)

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -77,7 +78,7 @@ func (s *Session) Next(ctx context.Context) ([]*Frame, error) {
 func (s *Session) take() (frames []*Frame, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	frames = append(s.control, s.batch...)
+	frames = slices.Concat(s.control, s.batch)
 	s.control, s.batch = nil, nil
 	s.writing = len(frames) > 0
 	return frames, s.closed

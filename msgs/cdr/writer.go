@@ -19,13 +19,11 @@ type Writer struct {
 
 // NewWriter begins a sample behind dst with an encapsulation header.
 func NewWriter(dst []byte, order Order) Writer {
-	w := Writer{start: len(dst), body: len(dst) + HeaderSize, big: bool(order)}
 	id := byte(1)
 	if order == BigEndian {
 		id = 0
 	}
-	w.buf = append(dst, 0, id, 0, 0)
-	return w
+	return Writer{buf: append(dst, 0, id, 0, 0), start: len(dst), body: len(dst) + HeaderSize, big: bool(order)}
 }
 
 // NewBodyWriter begins a body without header behind dst. Alignment counts from

@@ -197,7 +197,7 @@ func (f *file) value(t idl.Type, v any) string {
 
 // float writes a number, of which Go has no literal for some.
 func (f *file) float(t idl.Type, v float64) string {
-	special := ""
+	var special string
 	switch {
 	case math.IsNaN(v):
 		special = f.use("math", "NaN") + "()"

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -125,7 +126,7 @@ func startRobot(ctx context.Context, cli *client.Client, r robot, labels map[str
 func readPull(ctx context.Context, pull client.ImagePullResponse) error {
 	defer pull.Close()
 	for m, err := range pull.JSONMessages(ctx) {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
