@@ -12,10 +12,29 @@ import (
 
 	"github.com/muster-fleet/muster/internal/api"
 	"github.com/muster-fleet/muster/internal/config"
+	"github.com/muster-fleet/muster/internal/fleet"
+	"github.com/muster-fleet/muster/internal/foxglove"
 	"github.com/muster-fleet/muster/internal/observe"
+	"github.com/muster-fleet/muster/internal/ros"
 )
 
-// The functions by which the API and the metrics ask the rooms.
+// The functions by which the API, the Foxglove server and the metrics ask the
+// rooms.
+
+var _ foxglove.Source = (*app)(nil)
+
+// Robot gives a robot of the fleet.
+func (a *app) Robot(id string) (fleet.Robot, bool) { return a.registry.Robot(id) }
+
+// Open reads any topic of a domain that was joined.
+func (a *app) Open(domain int, topic string, bound int) (*ros.RawStream, error) {
+	for _, d := range a.domains {
+		if d.participant.DomainID() == domain {
+			return d.follower.Open(topic, bound)
+		}
+	}
+	return nil, fmt.Errorf("open %s: ROS domain %d is not joined", topic, domain)
+}
 
 func (a *app) domainStates() []api.Domain {
 	all := make([]api.Domain, 0, len(a.domains))
