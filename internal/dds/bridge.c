@@ -322,6 +322,22 @@ int32_t entity_guid (dds_entity_t e, unsigned char out[16])
   return rc;
 }
 
+int32_t writer_matched (const struct writer *w)
+{
+  dds_publication_matched_status_t s;
+  int32_t rc = dds_get_publication_matched_status (w->writer, &s);
+  return rc < 0 ? rc : (int32_t) s.current_count;
+}
+
+int32_t reader_state (const struct reader *r, unsigned char guid[16])
+{
+  dds_subscription_matched_status_t s;
+  int32_t rc = entity_guid (r->reader, guid);
+  if (rc == 0)
+    rc = dds_get_subscription_matched_status (r->reader, &s);
+  return rc < 0 ? rc : (int32_t) s.current_count;
+}
+
 /* pack appends one sample and frees it. It returns 0 when it does not fit. */
 static int pack (unsigned char *buf, int64_t cap, int64_t *used, uint64_t id, struct ddsi_serdata *d, const dds_sample_info_t *si)
 {

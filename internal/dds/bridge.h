@@ -32,6 +32,9 @@ int32_t writer_open (dds_entity_t participant, const char *topic, const char *ty
 void writer_close (struct writer *w);
 int32_t writer_write (struct writer *w, const void *cdr, uint32_t size);
 int32_t entity_guid (dds_entity_t e, unsigned char out[16]);
+/* How many endpoints match; negative is a DDS error code. */
+int32_t writer_matched (const struct writer *w);
+int32_t reader_state (const struct reader *r, unsigned char guid[16]);
 
 /* Before each sample in a batch stands this, and behind it the payload, padded
    to a multiple of 8. */

@@ -58,6 +58,24 @@ func (p *Participant) Unsubscribe(id ros.ReaderID) error {
 	return nil
 }
 
+// Reader tells of an open reader.
+func (p *Participant) Reader(id ros.ReaderID) (ros.ReaderState, bool) {
+	leave, err := p.enter()
+	if err != nil {
+		return ros.ReaderState{}, false
+	}
+	defer leave()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.readers[id]
+	if r == nil {
+		return ros.ReaderState{}, false
+	}
+	var g [16]C.uchar
+	n := C.reader_state(r, &g[0])
+	return ros.ReaderState{GUID: guid(g), Matched: int(n)}, n >= 0
+}
+
 // Advertise opens a writer.
 func (p *Participant) Advertise(pub ros.Publication) (ros.Writer, error) {
 	leave, err := p.enter()
@@ -93,6 +111,20 @@ type writer struct {
 }
 
 func (w *writer) GUID() ros.GUID { return w.guid }
+
+func (w *writer) Matched() int {
+	leave, err := w.p.enter()
+	if err != nil {
+		return 0
+	}
+	defer leave()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.c == nil {
+		return 0
+	}
+	return max(int(C.writer_matched(w.c)), 0)
+}
 
 func (w *writer) Write(cdr []byte) error {
 	leave, err := w.p.enter()

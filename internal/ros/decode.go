@@ -9,7 +9,10 @@ import (
 	"github.com/muster-fleet/muster/msgs/diagnostic_msgs"
 	"github.com/muster-fleet/muster/msgs/geometry_msgs"
 	"github.com/muster-fleet/muster/msgs/nav_msgs"
+	"github.com/muster-fleet/muster/msgs/rmf_fleet_msgs"
+	"github.com/muster-fleet/muster/msgs/rosgraph_msgs"
 	"github.com/muster-fleet/muster/msgs/sensor_msgs"
+	"github.com/muster-fleet/muster/msgs/tf2_msgs"
 )
 
 // decoder turns samples of one domain into observations. Its messages are
@@ -20,7 +23,13 @@ type decoder struct {
 	battery     sensor_msgs.BatteryState
 	diagnostics diagnostic_msgs.DiagnosticArray
 	grid        nav_msgs.OccupancyGrid
+	tf          tf2_msgs.TFMessage
+	fix         sensor_msgs.NavSatFix
+	robot       rmf_fleet_msgs.RobotState
+	fleet       rmf_fleet_msgs.FleetState
+	clock       rosgraph_msgs.Clock
 
+	datum datum
 	seed  maphash.Seed
 	grids map[uint64]*fleet.Grid
 }

@@ -40,10 +40,12 @@ type Follower struct {
 	byHand    map[roleKey]string
 
 	dirty chan struct{} // of size 1: the graph has changed
+	clock simClock
 
 	mu       sync.Mutex
 	graph    *Graph                      // guarded by mu
 	places   places                      // guarded by mu
+	counted  time.Time                   // guarded by mu; when rates were last counted, in the domain\'s time
 	shown    map[string]graphShown       // guarded by mu; what was told last, by namespace
 	measured map[string][]fleet.Topic    // guarded by mu; by namespace
 	readers  map[string]*topicReader     // guarded by mu; by topic
@@ -54,6 +56,7 @@ type Follower struct {
 	byID     sync.Map                    // ReaderID → *topicReader; read for each sample
 	decoded  *decoder                    // owned by the goroutine that takes
 	infos    infoDecoder                 // likewise
+	maps     map[string]*fleet.Grid      // guarded by mu; the newest of each namespace
 	tracks   map[string]*track           // likewise; by namespace
 	bad      map[string]uint64           // guarded by mu; samples that could not be read, by topic
 }
@@ -80,7 +83,7 @@ func NewFollower(t Transport, apply func(time.Time, ...fleet.Observation), o Fol
 		byHand: make(map[roleKey]string), dirty: make(chan struct{}, 1),
 		graph: NewGraph(o.Limits), shown: make(map[string]graphShown), readers: make(map[string]*topicReader),
 		gidSizes: make(map[GUID]GIDSize), streams: make(map[*RawStream]*topicReader),
-		decoded: newDecoder(), tracks: make(map[string]*track), bad: make(map[string]uint64),
+		decoded: newDecoder(), tracks: make(map[string]*track), maps: make(map[string]*fleet.Grid), bad: make(map[string]uint64),
 	}
 	for ns, roles := range o.Topics {
 		for role, topic := range roles {
@@ -177,7 +180,7 @@ func (f *Follower) keep(ctx context.Context, own Writer) error {
 	defer tick.Stop()
 	soon := time.NewTimer(0)
 	defer soon.Stop()
-	var published GIDSize
+	var told announced
 	for {
 		select {
 		case <-ctx.Done():
@@ -193,7 +196,7 @@ func (f *Follower) keep(ctx context.Context, own Writer) error {
 			f.measure(now)
 			f.watch(now)
 		}
-		published = f.publishOwn(own, published)
+		told = f.publishOwn(time.Now(), own, told)
 	}
 }
 
@@ -201,12 +204,14 @@ func (f *Follower) keep(ctx context.Context, own Writer) error {
 func (f *Follower) reconcile(now time.Time) {
 	f.mu.Lock()
 	f.places = layout(f.graph, f.options.Robots, f.byHand)
-	f.openWanted(now)
 	observations := f.changedPlaces()
 	f.mu.Unlock()
 	if len(observations) > 0 {
-		f.apply(now, observations...)
+		f.apply(now, observations...) // the robots first, so that no sample is of an unknown one
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.openWanted(now)
 }
 
 // changedPlaces are the namespaces whose nodes differ from what was told last.
@@ -242,8 +247,11 @@ func (f *Follower) at(namespace string) fleet.At {
 // have gone is told of until its readers are closed, and then once more.
 func (f *Follower) measure(now time.Time) {
 	f.mu.Lock()
-	for _, r := range f.readers {
-		r.rate.tick(now, r.total.Load())
+	if counted := f.clock.now(now); counted.After(f.counted) || counted.Before(f.counted.Add(-time.Minute)) {
+		f.counted = counted
+		for _, r := range f.readers {
+			r.rate.tick(counted, r.total.Load())
+		}
 	}
 	topics := make(map[string][]fleet.Topic)
 	for ns := range f.places.robots {
@@ -270,6 +278,9 @@ func (f *Follower) measure(now time.Time) {
 		}
 	}
 	f.measured = topics
+	for ns, g := range f.maps { // a map comes once; its robot may have become known later
+		observations = append(observations, fleet.MapObserved{At: f.at(ns), Grid: g})
+	}
 	f.mu.Unlock()
 	if len(observations) > 0 {
 		f.apply(now, observations...)
@@ -299,28 +310,68 @@ func (f *Follower) describe(name string) fleet.Topic {
 	return t
 }
 
-// publishOwn writes our node list when the size of gids that peers want changes.
-func (f *Follower) publishOwn(w Writer, published GIDSize) GIDSize {
-	size := f.options.GIDSize
-	if size == 0 {
-		size = f.majority(published)
+// isRobot reports whether a namespace is known as a robot's.
+func (f *Follower) isRobot(namespace string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, ok := f.places.robots[namespace]
+	return ok
+}
+
+// announced is what peers were told last of our node.
+type announced struct {
+	size    GIDSize
+	readers int // of ours, as a measure of change
+	at      time.Time
+}
+
+// Our node list goes to every peer, so it names but some of our readers, and is
+// not written more often than that.
+const (
+	announceMost  = 500
+	announceEvery = 5 * time.Second
+)
+
+// publishOwn writes our node list when the size of gids that peers want changes,
+// or our readers do.
+func (f *Follower) publishOwn(now time.Time, w Writer, told announced) announced {
+	next := announced{size: f.options.GIDSize, at: now}
+	if next.size == 0 {
+		next.size = f.majority(told.size)
 	}
-	if size == published {
-		return published
+	readers := f.ownReaders()
+	next.readers = len(readers)
+	if next.size == told.size && (next.readers == told.readers || now.Sub(told.at) < announceEvery) {
+		return told
 	}
 	own := NodesFact{
 		Participant: f.transport.Participant(),
-		Nodes:       []NodeEntities{{Namespace: "/", Name: f.options.Node, Writers: []GUID{w.GUID()}}},
+		Nodes:       []NodeEntities{{Namespace: "/", Name: f.options.Node, Readers: readers, Writers: []GUID{w.GUID()}}},
 	}
-	sample, err := EncodeInfo(own, size)
+	sample, err := EncodeInfo(own, next.size)
 	if err == nil {
 		err = w.Write(sample)
 	}
 	if err != nil {
 		f.log.Warn("tell our node's name to the domain", "err", err)
-		return published
+		return told
 	}
-	return size
+	return next
+}
+
+// ownReaders are the GUIDs of our readers, where the transport tells them.
+func (f *Follower) ownReaders() (ids []GUID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.readers {
+		if len(ids) == announceMost {
+			break
+		}
+		if s, ok := f.transport.Reader(r.id); ok && !s.GUID.IsZero() {
+			ids = append(ids, s.GUID)
+		}
+	}
+	return ids
 }
 
 // majority is the gid size that more peers speak; a tie keeps what there is.

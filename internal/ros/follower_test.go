@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"math"
 	"os"
 	"slices"
 	"sync"
@@ -19,6 +20,10 @@ import (
 	"github.com/muster-fleet/muster/internal/ros/rostest"
 	"github.com/muster-fleet/muster/msgs/geometry_msgs"
 	"github.com/muster-fleet/muster/msgs/nav_msgs"
+	"github.com/muster-fleet/muster/msgs/rmf_fleet_msgs"
+	"github.com/muster-fleet/muster/msgs/rosgraph_msgs"
+	"github.com/muster-fleet/muster/msgs/sensor_msgs"
+	"github.com/muster-fleet/muster/msgs/tf2_msgs"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -345,4 +350,134 @@ func TestOpenSharesOneReader(t *testing.T) {
 	require.Eventually(t, func() bool { return a.Dropped() >= 8 }, 10*time.Second, time.Millisecond, "the oldest go")
 	assert.Len(t, a.C(), 2)
 	a.Close()
+}
+
+func transform(parent, child string, x, y, z, w float64) geometry_msgs.TransformStamped {
+	var t geometry_msgs.TransformStamped
+	t.Header.FrameID, t.ChildFrameID = parent, child
+	t.Transform.Translation = geometry_msgs.Vector3{X: x, Y: y}
+	t.Transform.Rotation = geometry_msgs.Quaternion{Z: z, W: w}
+	return t
+}
+
+func TestTransformsOfTheRobotsOwnTopicCorrectItsOdometry(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	r := h.robot("/robot1")
+	r.advertise("odom", "nav_msgs/msg/Odometry", plain)
+	r.advertise("tf", "tf2_msgs/msg/TFMessage", plain)
+	require.Eventually(t, func() bool { return h.own.Readers("/robot1/odom") == 1 && h.own.Readers("/robot1/tf") == 1 },
+		10*time.Second, time.Millisecond)
+	r.write("tf", &tf2_msgs.TFMessage{Transforms: []geometry_msgs.TransformStamped{transform("map", "odom", 10, 20, 1, 0)}})
+	r.write("odom", odometry("odom", 3, 0, 0, 1))
+	h.eventually("it is on the map", func(r fleet.Robot) bool { return r.Pose != nil && r.Pose.Localised }, "robot1")
+	got, _ := h.registry.Robot("robot1")
+	assert.InDelta(t, 7, got.Pose.X, 1e-9, "turned by half a turn")
+	assert.InDelta(t, 20, got.Pose.Y, 1e-9)
+	assert.InDelta(t, 0.5, got.Pose.Speed, 1e-9, "the odometry's velocity")
+	assert.Equal(t, "map", got.Pose.Frame)
+}
+
+func TestTransformsOnTheDomainsTopicAreSharedOutByPrefix(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	a, b := h.robot("/a"), h.robot("/b")
+	for _, r := range []*robot{a, b} {
+		r.advertise("battery", "sensor_msgs/msg/BatteryState", plain) // makes it a robot
+		r.advertise("/tf", "tf2_msgs/msg/TFMessage", plain)
+	}
+	require.Eventually(t, func() bool { return h.own.Readers("/tf") == 1 && h.own.Readers("/b/battery") == 1 }, 10*time.Second, time.Millisecond)
+	for i, r := range []*robot{a, b} {
+		p := r.ns[1:] + "/"
+		r.write("/tf", &tf2_msgs.TFMessage{Transforms: []geometry_msgs.TransformStamped{
+			transform("map", p+"odom", 100*float64(i), 0, 0, 1),
+			transform(p+"base_link", p+"laser", 1, 1, 0, 1), // of no interest
+			transform(p+"odom", p+"base_link", 1, 2, 0, 1),
+		}})
+	}
+	for i, id := range []string{"a", "b"} {
+		h.eventually("a pose of "+id, func(r fleet.Robot) bool { return r.Pose != nil }, id)
+		got, _ := h.registry.Robot(id)
+		assert.InDelta(t, 100*float64(i)+1, got.Pose.X, 1e-9)
+		assert.InDelta(t, 2, got.Pose.Y, 1e-9)
+		assert.True(t, got.Pose.Localised)
+	}
+}
+
+func TestOpenRMF(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	r := h.robot("/")
+	r.advertise("/fleet_states", "rmf_fleet_msgs/msg/FleetState", plain)
+	require.Eventually(t, func() bool { return h.own.Readers("/fleet_states") == 1 }, 10*time.Second, time.Millisecond)
+	state := rmf_fleet_msgs.RobotState{Name: "tinyRobot1", BatteryPercent: 83}
+	state.Mode.Mode = rmf_fleet_msgs.RobotModeModeCharging
+	state.Location = rmf_fleet_msgs.Location{X: 4, Y: -5, Yaw: 1, LevelName: "L1"}
+	bad := state
+	bad.Name = "not a name"
+	r.write("/fleet_states", &rmf_fleet_msgs.FleetState{Name: "tiny", Robots: []rmf_fleet_msgs.RobotState{bad, state}})
+	h.eventually("the robot in it", func(r fleet.Robot) bool { return r.Pose != nil && r.Battery != nil }, "tinyRobot1")
+	got, _ := h.registry.Robot("tinyRobot1")
+	assert.InDelta(t, -5, got.Pose.Y, 1e-6)
+	assert.Equal(t, "L1", got.Pose.Frame)
+	assert.InDelta(t, 0.83, *got.Battery.Charge, 1e-6)
+	assert.True(t, got.Battery.Charging)
+
+	own := h.robot("/other")
+	own.advertise("robot_state", "rmf_fleet_msgs/msg/RobotState", plain)
+	require.Eventually(t, func() bool { return h.own.Readers("/other/robot_state") == 1 }, 10*time.Second, time.Millisecond)
+	own.write("robot_state", &state)
+	h.eventually("a robot of its own", func(r fleet.Robot) bool { return r.Pose != nil && r.Pose.X == 4 }, "other")
+}
+
+func TestASatelliteGivesAPlaceInMetres(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	r := h.robot("/mower")
+	r.advertise("gps/fix", "sensor_msgs/msg/NavSatFix", sensor)
+	require.Eventually(t, func() bool { return h.own.Readers("/mower/gps/fix") == 1 }, 10*time.Second, time.Millisecond)
+	m := sensor_msgs.NavSatFix{Latitude: 48, Longitude: 11}
+	m.Status.Status = sensor_msgs.NavSatStatusStatusNoFix
+	r.write("gps/fix", &m)
+	m.Status.Status = sensor_msgs.NavSatStatusStatusFix
+	r.write("gps/fix", &m)
+	h.eventually("the first fix is the origin", func(r fleet.Robot) bool { return r.Pose != nil && r.Pose.X == 0 }, "mower")
+	m.Latitude, m.Longitude = 48.0001, 11.0001
+	r.write("gps/fix", &m)
+	h.eventually("metres from it", func(r fleet.Robot) bool { return r.Pose.X > 1 }, "mower")
+	got, _ := h.registry.Robot("mower")
+	assert.InDelta(t, 7.44, got.Pose.X, 0.02, "east")
+	assert.InDelta(t, 11.12, got.Pose.Y, 0.02, "north")
+	assert.InDelta(t, math.Atan2(11.12, 7.44), got.Pose.Yaw, 0.01, "its course")
+}
+
+func TestRatesAreCountedInSimulatedTime(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	r := h.robot("/robot1")
+	r.advertise("odom", "nav_msgs/msg/Odometry", plain)
+	r.advertise("/clock", "rosgraph_msgs/msg/Clock", sensor)
+	require.Eventually(t, func() bool { return h.own.Readers("/clock") == 1 && h.own.Readers("/robot1/odom") == 1 }, 10*time.Second, time.Millisecond)
+	// A simulation at a quarter of the real speed: 10 Hz of its time are 2.5 of ours.
+	stop := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for n := int64(0); ; n++ {
+			var c rosgraph_msgs.Clock
+			sim := time.Duration(n) * 25 * time.Millisecond
+			c.Clock.Sec, c.Clock.Nanosec = int32(sim/time.Second), uint32(sim%time.Second)
+			r.write("/clock", &c)
+			if n%4 == 0 {
+				r.write("odom", odometry("map", 1, 2, 0, 1))
+			}
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	h.eventually("its own rate", func(r fleet.Robot) bool {
+		odom, _ := r.Topic("/robot1/odom")
+		return odom.Hz > 9 && odom.Hz < 11
+	}, "robot1")
+	close(stop)
+	running.Wait()
 }

@@ -96,6 +96,9 @@ func (f *Follower) closeUnwanted(now time.Time, r *topicReader, wanted bool) {
 	if now.Sub(r.unused) >= wait {
 		f.close(r)
 		delete(f.readers, r.topic)
+		if p := r.part.Load(); p != nil && p.role == RoleMap {
+			delete(f.maps, p.namespace)
+		}
 	}
 }
 

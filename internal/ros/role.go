@@ -12,6 +12,12 @@ const (
 	RoleBattery     Role = "battery"     // its battery
 	RoleDiagnostics Role = "diagnostics" // the state of its components
 	RoleMap         Role = "map"         // the occupancy grid it moves on
+	RoleTF          Role = "tf"          // transforms: map → odom → base_link (REP-105)
+	RoleTFStatic    Role = "tf_static"   // the same, latched
+	RoleFix         Role = "fix"         // a position by satellite
+	RoleRobotState  Role = "robot_state" // Open-RMF's state of one robot
+	RoleFleetState  Role = "fleet_state" // Open-RMF's state of many; the robots are in it
+	RoleClock       Role = "clock"       // simulated time
 )
 
 // roleSpec says by which type and names a role is found (REP-105, Nav2 and
@@ -29,6 +35,12 @@ var roleSpecs = []roleSpec{
 	{RoleBattery, "sensor_msgs/msg/BatteryState", []string{"battery_state", "battery", "battery_status"}, 1},
 	{RoleDiagnostics, "diagnostic_msgs/msg/DiagnosticArray", []string{"diagnostics_agg", "diagnostics"}, 10},
 	{RoleMap, "nav_msgs/msg/OccupancyGrid", []string{"map"}, 1},
+	{RoleTF, "tf2_msgs/msg/TFMessage", []string{"tf"}, 200}, // many writers share it
+	{RoleTFStatic, "tf2_msgs/msg/TFMessage", []string{"tf_static"}, 200},
+	{RoleFix, "sensor_msgs/msg/NavSatFix", []string{"fix", "gps/fix", "navsat"}, 1},
+	{RoleRobotState, "rmf_fleet_msgs/msg/RobotState", []string{"robot_state"}, 5},
+	{RoleFleetState, "rmf_fleet_msgs/msg/FleetState", []string{"fleet_states", "fleet_state"}, 10},
+	{RoleClock, "rosgraph_msgs/msg/Clock", []string{"clock"}, 1},
 }
 
 func specOf(role Role) *roleSpec {
@@ -43,18 +55,20 @@ func specOf(role Role) *roleSpec {
 // robotTopic finds the namespace for which a topic plays a role by type and
 // name. rank says how good the name is, 0 the best.
 func robotTopic(topic, typ string) (namespace string, spec *roleSpec, rank int, ok bool) {
+	longest := -1 // "gps/fix" rather than "fix"
 	for i := range roleSpecs {
 		s := &roleSpecs[i]
 		if s.typ != typ {
 			continue
 		}
-		for rank, name := range s.names {
-			if ns, found := strings.CutSuffix(topic, "/"+name); found {
-				return rootIfEmpty(ns), s, rank, true
+		for r, name := range s.names {
+			if ns, found := strings.CutSuffix(topic, "/"+name); found && len(name) > longest {
+				longest = len(name)
+				namespace, spec, rank, ok = rootIfEmpty(ns), s, r, true
 			}
 		}
 	}
-	return "", nil, 0, false
+	return namespace, spec, rank, ok
 }
 
 func rootIfEmpty(namespace string) string {
@@ -66,5 +80,10 @@ func rootIfEmpty(namespace string) string {
 
 // makesRobot reports whether a namespace with a topic of this role is a robot's.
 func (r Role) makesRobot() bool {
-	return r == RolePose || r == RoleOdometry || r == RoleBattery
+	switch r {
+	case RolePose, RoleOdometry, RoleBattery, RoleFix, RoleRobotState:
+		return true
+	case RoleDiagnostics, RoleMap, RoleTF, RoleTFStatic, RoleFleetState, RoleClock:
+	}
+	return false
 }

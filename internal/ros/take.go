@@ -38,12 +38,11 @@ func (f *Follower) sample(dst []fleet.Observation, s Sample) []fleet.Observation
 	if p == nil {
 		return dst
 	}
-	o, err := f.observe(p, s)
+	dst, err := f.observe(dst, p, s)
 	if err != nil {
 		f.unreadable(r.topic, err)
-		return dst
 	}
-	return append(dst, o)
+	return dst
 }
 
 // readerOf finds a sample's reader, or folds a node list into the graph.
@@ -63,39 +62,140 @@ func (f *Follower) readerOf(s Sample) *topicReader {
 	return v.(*topicReader) //nolint:forcetypeassert // byID holds nothing else
 }
 
-// observe decodes a sample by the role of its topic.
-func (f *Follower) observe(r *part, s Sample) (fleet.Observation, error) {
-	at := f.at(r.namespace)
+// observe decodes a sample by the role of its topic and appends what it says.
+func (f *Follower) observe(dst []fleet.Observation, r *part, s Sample) ([]fleet.Observation, error) {
+	at, d := f.at(r.namespace), f.decoded
 	switch r.role {
-	case RoleOdometry:
-		p, err := f.decoded.decodeOdometry(s)
-		if err != nil {
-			return nil, err
+	case RoleOdometry, RolePose, RoleFix, RoleRobotState:
+		p, err := f.pose(r, s)
+		if err != nil || p == nil {
+			return dst, err
 		}
-		return fleet.PoseObserved{At: at, Pose: f.track(r.namespace).odometry(p)}, nil
-	case RolePose:
-		t := f.track(r.namespace)
-		p, err := f.decoded.decodePose(s, t.motion())
-		if err != nil {
-			return nil, err
+		dst = append(dst, fleet.PoseObserved{At: at, Pose: *p})
+		if r.role == RoleRobotState {
+			dst = append(dst, fleet.BatteryObserved{At: at, Battery: batteryOf(&d.robot, s)})
 		}
-		return fleet.PoseObserved{At: at, Pose: t.localised(p)}, nil
+		return dst, nil
+	case RoleFleetState:
+		return f.observeFleet(dst, r.namespace, s)
+	case RoleTF, RoleTFStatic:
+		return f.observeTF(dst, r.namespace, s)
 	case RoleBattery:
-		b, err := f.decoded.decodeBattery(s)
-		return fleet.BatteryObserved{At: at, Battery: b}, err
+		b, err := d.decodeBattery(s)
+		return appendUnless(err, dst, fleet.BatteryObserved{At: at, Battery: b})
 	case RoleDiagnostics:
-		items, err := f.decoded.decodeDiagnostics(s)
-		return fleet.DiagnosticsObserved{At: at, Items: items, Receive: time.Unix(0, s.Receive).UTC()}, err
+		items, err := d.decodeDiagnostics(s)
+		return appendUnless(err, dst, fleet.DiagnosticsObserved{At: at, Items: items, Receive: receiveTime(s)})
 	case RoleMap:
-		g, err := f.decoded.decodeGrid(s)
-		return fleet.MapObserved{At: at, Grid: g}, err
+		g, err := d.decodeGrid(s)
+		if err == nil {
+			f.mu.Lock()
+			f.maps[r.namespace] = g
+			f.mu.Unlock()
+		}
+		return appendUnless(err, dst, fleet.MapObserved{At: at, Grid: g})
+	case RoleClock:
+		ns, err := d.decodeClock(s)
+		if err == nil {
+			f.clock.set(ns, s.Receive)
+		}
+		return dst, err
 	}
 	panic("ros: no decoder for the role " + string(r.role))
 }
 
+func appendUnless(err error, dst []fleet.Observation, o fleet.Observation) ([]fleet.Observation, error) {
+	if err != nil {
+		return dst, err
+	}
+	return append(dst, o), nil
+}
+
+func receiveTime(s Sample) time.Time { return time.Unix(0, s.Receive).UTC() }
+
+// pose decodes one of the sources of a pose; nil when a better source speaks.
+func (f *Follower) pose(r *part, s Sample) (*fleet.Pose, error) {
+	t := f.track(r.namespace)
+	var p fleet.Pose
+	var err error
+	switch r.role {
+	case RoleOdometry:
+		if p, err = f.decoded.decodeOdometry(s); err == nil {
+			p = t.odometry(p)
+		}
+	case RolePose:
+		if p, err = f.decoded.decodePose(s, t.motion()); err == nil {
+			p = t.localised(p)
+		}
+	case RoleRobotState:
+		if err = f.decoded.robot.UnmarshalCDR(s.CDR); err == nil {
+			p, err = t.moved(poseOf(&f.decoded.robot, s)), finitePose(&f.decoded.robot)
+		}
+	default:
+		var ok bool
+		if p, ok, err = f.decoded.decodeFix(s); err != nil || !ok || t.placed(s.Receive) {
+			return nil, err
+		}
+		p = t.moved(p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &p, nil
+}
+
+// observeFleet takes Open-RMF's state of many robots: each is a robot in the
+// topic's namespace, by its name.
+func (f *Follower) observeFleet(dst []fleet.Observation, namespace string, s Sample) ([]fleet.Observation, error) {
+	m := &f.decoded.fleet
+	if err := m.UnmarshalCDR(s.CDR); err != nil {
+		return dst, err
+	}
+	for i := range m.Robots {
+		r := &m.Robots[i]
+		ns := Join(namespace, r.Name)
+		if !ValidName(ns) || finitePose(r) != nil {
+			continue
+		}
+		at := f.at(ns)
+		dst = append(dst, fleet.PoseObserved{At: at, Pose: f.track(ns).moved(poseOf(r, s))},
+			fleet.BatteryObserved{At: at, Battery: batteryOf(r, s)})
+	}
+	return dst, nil
+}
+
+// observeTF takes transforms: of one robot, or on the domain's own topic of those
+// whose frames begin with a robot's name.
+func (f *Follower) observeTF(dst []fleet.Observation, namespace string, s Sample) ([]fleet.Observation, error) {
+	m := &f.decoded.tf
+	if err := m.UnmarshalCDR(s.CDR); err != nil {
+		return dst, err
+	}
+	for i := range m.Transforms {
+		e, ok := edgeOf(&m.Transforms[i])
+		if !ok {
+			continue
+		}
+		ns := namespace
+		if ns == "/" && e.prefix != "" {
+			ns = "/" + e.prefix
+		}
+		if p, ok := f.track(ns).transform(e, s); ok && f.isRobot(ns) {
+			dst = append(dst, fleet.PoseObserved{At: f.at(ns), Pose: p})
+		}
+	}
+	return dst, nil
+}
+
+// maxTracks bounds the robots that a message can name.
+const maxTracks = 50_000
+
 func (f *Follower) track(namespace string) *track {
 	t := f.tracks[namespace]
 	if t == nil {
+		if len(f.tracks) >= maxTracks {
+			clear(f.tracks)
+		}
 		t = &track{}
 		f.tracks[namespace] = t
 	}

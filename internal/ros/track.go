@@ -2,6 +2,7 @@ package ros
 
 import (
 	"math"
+	"time"
 
 	"github.com/muster-fleet/muster/internal/fleet"
 )
@@ -16,12 +17,45 @@ type track struct {
 	waiting  *fleet.Pose // a localised pose that came before any odometry
 	frame    string      // of the localised poses
 	local    bool
-	x, y, th float64 // the transform from the odometry's frame to the map's
+	x, y, th float64 // the transform from the map's frame to the odometry's
+	byTF     int64   // when a transform last gave it, ns; such a one is exact
+	spokeAt  int64   // when odometry last came, ns
+	localAt  int64   // when a localised pose or one by transforms last came, ns
+	last     fleet.Pose
+	hasLast  bool
+}
+
+// A better source keeps the others quiet for that long.
+const betterFor = int64(2 * time.Second)
+
+// spoke reports whether odometry came just now: it tells velocities.
+func (t *track) spoke(now int64) bool { return t.spokeAt != 0 && now-t.spokeAt < betterFor }
+
+// placed reports whether anything but a satellite gave a pose just now.
+func (t *track) placed(now int64) bool {
+	return t.spoke(now) || t.localAt != 0 && now-t.localAt < betterFor
+}
+
+// moved adds the velocity to a pose of a source that tells none, by what changed
+// since its last one.
+func (t *track) moved(p fleet.Pose) fleet.Pose {
+	if dt := p.Receive.Sub(t.last.Receive).Seconds(); t.hasLast && dt > 0 && dt < 5 && t.last.Frame == p.Frame {
+		dx, dy := p.X-t.last.X, p.Y-t.last.Y
+		if p.Frame == "gps" && math.Hypot(dx, dy) > 0.5 {
+			p.Yaw = math.Atan2(dy, dx) // a satellite tells no heading: the course
+		} else if p.Frame == "gps" {
+			p.Yaw = t.last.Yaw
+		}
+		sin, cos := math.Sincos(p.Yaw)
+		p.Speed, p.Turn = (cos*dx+sin*dy)/dt, wrap(p.Yaw-t.last.Yaw)/dt
+	}
+	t.last, t.hasLast = p, true
+	return p
 }
 
 // odometry is the robot's pose now.
 func (t *track) odometry(p fleet.Pose) fleet.Pose {
-	t.odom, t.hasOdom = p, true
+	t.odom, t.hasOdom, t.spokeAt = p, true, p.Receive.UnixNano()
 	if t.waiting != nil {
 		t.align(*t.waiting)
 		t.waiting = nil
@@ -38,6 +72,10 @@ func (t *track) odometry(p fleet.Pose) fleet.Pose {
 
 // localised takes a new pose in the map.
 func (t *track) localised(p fleet.Pose) fleet.Pose {
+	t.localAt = p.Receive.UnixNano()
+	if t.byTF != 0 && t.localAt-t.byTF < int64(10*time.Second) {
+		return p // the transform that goes with it is better
+	}
 	t.local, t.frame = true, p.Frame
 	if t.hasOdom {
 		t.align(p)

@@ -14,6 +14,8 @@ type Transport interface {
 	Subscribe(Subscription) (ReaderID, error)
 	// Unsubscribe closes a reader; a sample of it may still be in the next batch.
 	Unsubscribe(ReaderID) error
+	// Reader tells of an open reader; false when there is none of that id.
+	Reader(ReaderID) (ReaderState, bool)
 	// Take blocks until at least one sample is there and fills the batch. The
 	// batch's memory belongs to the transport again at the next Take.
 	Take(ctx context.Context, b *Batch) error
@@ -34,7 +36,16 @@ type Writer interface {
 	// called from the goroutine that takes.
 	Write(cdr []byte) error
 	GUID() GUID
+	// Matched counts the readers that it writes to; -1 where the transport cannot
+	// tell.
+	Matched() int
 	Close() error
+}
+
+// ReaderState is what a transport knows of an open reader.
+type ReaderState struct {
+	GUID    GUID // zero where the transport cannot tell
+	Matched int  // writers that it reads from; -1 where the transport cannot tell
 }
 
 // ReaderID names an open reader of a Transport.

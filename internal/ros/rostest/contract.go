@@ -78,6 +78,10 @@ func samples(t *testing.T, a, b ros.Transport) {
 		id, err := b.Subscribe(ros.Subscription{Topic: topic, Type: "std_msgs/msg/String", QoS: q})
 		require.NoError(t, err)
 		want := Payload(37, 1)
+		require.Eventually(t, func() bool { // -1: the transport cannot tell
+			r, ok := b.Reader(id)
+			return ok && r.Matched != 0 && w.Matched() != 0
+		}, deadline, time.Millisecond)
 		var s *ros.Sample
 		before := time.Now()
 		publish(t, w, want, func() bool { s = takeOne(t, b, id, 50*time.Millisecond); return s != nil })
@@ -87,6 +91,8 @@ func samples(t *testing.T, a, b ros.Transport) {
 		assert.WithinDuration(t, before, time.Unix(0, s.Source), deadline)
 		assert.WithinDuration(t, before, time.Unix(0, s.Receive), deadline)
 		require.NoError(t, b.Unsubscribe(id))
+		_, open := b.Reader(id)
+		assert.False(t, open)
 		require.NoError(t, w.Close())
 		assert.Error(t, w.Write(want), "a closed writer")
 		assert.Error(t, b.Unsubscribe(id), "a closed reader")

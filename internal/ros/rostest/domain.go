@@ -170,6 +170,25 @@ func (p *Participant) Unsubscribe(id ros.ReaderID) error {
 	return nil
 }
 
+// Reader tells of an open reader.
+func (p *Participant) Reader(id ros.ReaderID) (ros.ReaderState, bool) {
+	p.d.mu.Lock()
+	defer p.d.mu.Unlock()
+	r := p.readers[id]
+	if r == nil {
+		return ros.ReaderState{}, false
+	}
+	s := ros.ReaderState{GUID: r.guid}
+	for _, other := range p.d.participants {
+		for _, w := range other.writers {
+			if w.pub.Topic == r.sub.Topic && mismatch(w.pub.QoS, r.sub.QoS) == "" {
+				s.Matched++
+			}
+		}
+	}
+	return s, true
+}
+
 // Readers counts the open readers of a topic.
 func (p *Participant) Readers(topic string) (n int) {
 	p.d.mu.Lock()
@@ -278,6 +297,19 @@ func mismatch(offered, asked ros.QoS) string {
 }
 
 func (w *writer) GUID() ros.GUID { return w.guid }
+
+func (w *writer) Matched() (n int) {
+	w.p.d.mu.Lock()
+	defer w.p.d.mu.Unlock()
+	for _, p := range w.p.d.participants {
+		for _, r := range p.readers {
+			if r.sub.Topic == w.pub.Topic && mismatch(w.pub.QoS, r.sub.QoS) == "" {
+				n++
+			}
+		}
+	}
+	return n
+}
 
 func (w *writer) Write(cdr []byte) error {
 	w.p.d.mu.Lock()
