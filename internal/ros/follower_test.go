@@ -75,14 +75,15 @@ func (h *house) eventually(what string, ok func(fleet.Robot) bool, id string) {
 
 // robot publishes as a robot's driver does.
 type robot struct {
-	t  *testing.T
-	p  *rostest.Participant
-	ns string
-	w  map[string]ros.Writer
+	t       *testing.T
+	p       *rostest.Participant
+	ns      string
+	w       map[string]ros.Writer
+	answers map[ros.ReaderID]func(cdr []byte)
 }
 
 func (h *house) robot(ns string) *robot {
-	r := &robot{h.t, h.domain.Join(), ns, make(map[string]ros.Writer)}
+	r := &robot{h.t, h.domain.Join(), ns, make(map[string]ros.Writer), make(map[ros.ReaderID]func([]byte))}
 	r.advertise(ros.InfoTopic, ros.InfoType, ros.InfoWriterQoS())
 	return r
 }

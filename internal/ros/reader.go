@@ -154,6 +154,7 @@ func (f *Follower) closeReaders() {
 		delete(f.readers, topic)
 	}
 	_ = f.transport.Unsubscribe(f.info)
+	f.closePublishers(time.Now())
 	for s := range f.streams {
 		close(s.c)
 		delete(f.streams, s)
@@ -188,6 +189,7 @@ func (f *Follower) watch(now time.Time) {
 			f.reopen(now, r, r.qos)
 		}
 	}
+	f.closePublishers(now.Add(-publisherLinger))
 	if f.heal.due(now, f.graph.nameless() > 0) {
 		old := f.info
 		err := f.openInfo()

@@ -55,6 +55,10 @@ func (f *Follower) readerOf(s Sample) *topicReader {
 			f.nodeList(s)
 			return nil
 		}
+		if c := f.calls[s.Reader]; c != nil {
+			f.replied(c, s)
+			return nil
+		}
 		if v, ok = f.byID.Load(s.Reader); !ok {
 			return nil // of a reader that has been closed since
 		}

@@ -60,12 +60,16 @@ type writer struct {
 
 var errClosed = errors.New("closed")
 
-// Join adds a participant, which learns of all that is there.
-func (d *Domain) Join() *Participant {
+// Join adds a participant, which learns of all that is there; its GUID is as
+// Cyclone DDS makes them.
+func (d *Domain) Join() *Participant { return d.JoinVendor([2]byte{0x01, 0x10}) }
+
+// JoinVendor is Join with the GUIDs of another vendor of DDS.
+func (d *Domain) JoinVendor(vendor [2]byte) *Participant {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	p := &Participant{d: d, readers: make(map[ros.ReaderID]*reader), took: make(chan struct{}, 1), learned: make(chan struct{}, 1)}
-	p.guid = d.nextGUID(ros.GUID{}).Participant()
+	p.guid = d.nextGUID(ros.GUID{0: vendor[0], 1: vendor[1]}).Participant()
 	for _, other := range d.participants {
 		p.facts = append(p.facts, ros.ParticipantFact{GUID: other.guid, UserData: "enclave=/;"})
 		for _, w := range other.writers {
@@ -80,15 +84,15 @@ func (d *Domain) Join() *Participant {
 	return p
 }
 
-// nextGUID is a new GUID with the participant's prefix, or with a new prefix.
-func (d *Domain) nextGUID(participant ros.GUID) ros.GUID {
+// nextGUID is a new GUID: with the participant's prefix, or with a new prefix
+// behind the vendor's two bytes.
+func (d *Domain) nextGUID(of ros.GUID) ros.GUID {
 	d.serial++
-	g := participant
-	if participant.IsZero() {
-		binary.BigEndian.PutUint64(g[:], d.serial)
+	if of[12] == 0 && of[15] == 0 {
+		binary.BigEndian.PutUint64(of[2:], d.serial)
 	}
-	binary.BigEndian.PutUint32(g[12:], uint32(d.serial)<<8|3)
-	return g
+	binary.BigEndian.PutUint32(of[12:], uint32(d.serial)<<8|3)
+	return of
 }
 
 // tell queues a fact about one participant for all others.
