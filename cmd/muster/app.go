@@ -158,7 +158,7 @@ func (a *app) openEngines(context.Context) error {
 
 func (a *app) openDomains(context.Context) error {
 	for _, d := range a.cfg.Domains {
-		p, err := dds.Open(dds.Options{Domain: d.ID, Config: d.Cyclone, IgnoreLocal: true, Log: a.log})
+		p, err := joinDomain(d, a.log)
 		if err != nil {
 			return err
 		}
@@ -183,6 +183,18 @@ func (a *app) openDomains(context.Context) error {
 		a.domains = append(a.domains, domain{p, ros.NewFollower(p, a.registry.Apply, o)})
 	}
 	return nil
+}
+
+// joinDomain opens our participant in a configured domain.
+func joinDomain(d config.Domain, log *slog.Logger) (*dds.Participant, error) {
+	text := d.Cyclone
+	if text == "" {
+		var err error
+		if text, err = dds.DiscoveryConfig(d.Range, d.Peers); err != nil {
+			return nil, fmt.Errorf("domain %d: %w", d.ID, err)
+		}
+	}
+	return dds.Open(dds.Options{Domain: d.ID, Config: text, IgnoreLocal: true, Log: log})
 }
 
 func (a *app) openRollouts() {

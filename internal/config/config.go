@@ -43,6 +43,12 @@ type Log struct {
 type Domain struct {
 	ID      int    `yaml:"id"`
 	Cyclone string `yaml:"cyclone"`
+	// Range is how far participants are looked for, as ROS 2 has it in
+	// ROS_AUTOMATIC_DISCOVERY_RANGE: off, localhost, subnet or system_default; empty
+	// takes that variable's.
+	Range string `yaml:"range"`
+	// Peers are hosts that are looked at besides, as in ROS_STATIC_PEERS.
+	Peers []string `yaml:"peers"`
 }
 
 // Engine is a Docker Engine to follow.
@@ -171,22 +177,43 @@ func (e environment) get(name string) string {
 }
 
 // ros takes the domain from ROS_DOMAIN_ID, as every ROS 2 program does, unless
-// the file lists domains.
+// the file lists domains; and how to discover from ROS 2's other variables, unless
+// the file says it.
 func (e environment) ros(c *Config) error {
-	if len(c.Domains) > 0 {
-		return nil
-	}
-	id := 0
-	if v := e.get("ROS_DOMAIN_ID"); v != "" {
-		n, err := strconv.Atoi(v)
-		if err != nil {
-			return fmt.Errorf("ROS_DOMAIN_ID: %q is not a number", v)
+	if len(c.Domains) == 0 {
+		id := 0
+		if v := e.get("ROS_DOMAIN_ID"); v != "" {
+			n, err := strconv.Atoi(v)
+			if err != nil {
+				return fmt.Errorf("ROS_DOMAIN_ID: %q is not a number", v)
+			}
+			id = n
 		}
-		id = n
+		c.Domains = []Domain{{ID: id}}
 	}
-	c.Domains = []Domain{{ID: id}}
+	reach := strings.ToLower(e.get("ROS_AUTOMATIC_DISCOVERY_RANGE"))
+	if reach != "" && !ranges[reach] {
+		return fmt.Errorf("ROS_AUTOMATIC_DISCOVERY_RANGE: %q is none of SUBNET, LOCALHOST, OFF, SYSTEM_DEFAULT", e.get("ROS_AUTOMATIC_DISCOVERY_RANGE"))
+	}
+	var peers []string
+	for peer := range strings.SplitSeq(e.get("ROS_STATIC_PEERS"), ";") {
+		if peer = strings.TrimSpace(peer); peer != "" {
+			peers = append(peers, peer)
+		}
+	}
+	if e.get("ROS_LOCALHOST_ONLY") == "1" { // deprecated since Iron, and before the others where it is set
+		reach, peers = "localhost", nil
+	}
+	for i := range c.Domains {
+		if d := &c.Domains[i]; d.Cyclone == "" && d.Range == "" && len(d.Peers) == 0 {
+			d.Range, d.Peers = reach, peers
+		}
+	}
 	return nil
 }
+
+// ranges are the values of ROS_AUTOMATIC_DISCOVERY_RANGE.
+var ranges = map[string]bool{"off": true, "localhost": true, "subnet": true, "system_default": true}
 
 // docker follows the engine that the docker command would use, unless engines
 // are listed: DOCKER_HOST, else the default socket where there is one.

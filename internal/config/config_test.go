@@ -56,6 +56,8 @@ func TestErrorsNameTheKey(t *testing.T) {
 		{"log: {level: loud}", "log.level: \"loud\" is not one of debug, info, warn, error"},
 		{"etcd: {lease_ttl: 1s}", "etcd.lease_ttl: 1s is not within 2s"},
 		{"etcd: {lease_ttl: soon}", "line 1"},
+		{"domains: [{id: 1, range: far}]", "domains[0].range: \"far\" is none of off, localhost, subnet, system_default"},
+		{"domains: [{id: 1, range: off, cyclone: <x/>}]", "domains[0].cyclone: it says how to discover"},
 		{"domains: [{id: 300}]", "domains[0].id: 300 is not within 0 and 232"},
 		{"engines: [{name: a, url: ftp://x}]", "engines[0].url: scheme \"ftp\" is not supported"},
 		{"engines: [{name: a, url: 'unix:///a'}, {name: a, url: 'unix:///b'}]", "engines[1].name: \"a\" is there twice"},

@@ -69,6 +69,10 @@ func (c *Config) checkDomains(problem func(key, format string, args ...any)) {
 		switch {
 		case d.ID < 0 || d.ID > maxDomain:
 			problem(key, "%d is not within 0 and %d", d.ID, maxDomain)
+		case d.Range != "" && !ranges[d.Range]:
+			problem(fmt.Sprintf("domains[%d].range", i), "%q is none of off, localhost, subnet, system_default", d.Range)
+		case d.Cyclone != "" && (d.Range != "" || len(d.Peers) > 0):
+			problem(fmt.Sprintf("domains[%d].cyclone", i), "it says how to discover, and range and peers do, too")
 		case seen[d.ID]:
 			problem(key, "%d is there twice", d.ID)
 		}
