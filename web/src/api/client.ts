@@ -53,11 +53,21 @@ async function call<T>(method: "GET" | "POST", path: string, body?: unknown): Pr
     res = await fetch(`/api/v1${path}`, init);
   } catch (cause) {
     const late = cause instanceof DOMException && cause.name === "TimeoutError";
-    throw new ApiError(0, "unreachable", late ? "The service did not answer within 10 s." : "The service cannot be reached.", undefined);
+    throw new ApiError(
+      0,
+      "unreachable",
+      late ? "The service did not answer within 10 s." : "The service cannot be reached.",
+      undefined,
+    );
   }
   if (res.ok) return (await res.json()) as T;
   const { error } = (await res.json().catch(() => ({}))) as ErrorBody;
-  throw new ApiError(res.status, error?.code ?? "internal", error?.message ?? `The service answered ${res.status}.`, error?.field);
+  throw new ApiError(
+    res.status,
+    error?.code ?? "internal",
+    error?.message ?? `The service answered ${res.status}.`,
+    error?.field,
+  );
 }
 
 const id = encodeURIComponent;

@@ -52,7 +52,8 @@ export function decodePose(buffer: ArrayBuffer): PoseFrame | undefined {
   if (buffer.byteLength < headerSize) throw new FrameError(`a POSE frame of ${buffer.byteLength} bytes has no header`);
   const n = head.getUint32(4, true);
   const size = headerSize + n * rowSize;
-  if (buffer.byteLength < size) throw new FrameError(`a POSE frame of ${buffer.byteLength} bytes is too short for ${n} robots`);
+  if (buffer.byteLength < size)
+    throw new FrameError(`a POSE frame of ${buffer.byteLength} bytes is too short for ${n} robots`);
   const at = (perRobot: number) => headerSize + perRobot * n;
   return {
     view: head.getUint16(2, true),

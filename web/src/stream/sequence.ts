@@ -43,7 +43,8 @@ export class Sequence {
 
   /** What a new session may go on from, if anything. */
   resume(): { since?: { epoch: string; version: string }; events_since?: number } {
-    const version = this.at.state < this.at.pose ? this.at.state : this.at.pose;
+    let version = this.at.pose;
+    if (this.at.state < version) version = this.at.state;
     const out: { since?: { epoch: string; version: string }; events_since?: number } = {};
     if (this.epoch !== "" && version > 0n) out.since = { epoch: this.epoch, version: version.toString() };
     if (this.event !== undefined) out.events_since = this.event;

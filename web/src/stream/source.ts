@@ -1,7 +1,8 @@
 // The one interface behind which all live data comes. The worker's socket
 // implements it, and so does the replay that the tests use.
-import type { PoseFrame } from "./pose";
+
 import type { ServerMessage } from "./message";
+import type { PoseFrame } from "./pose";
 
 /** Whether this browser has a link to the service. */
 export type Link =

@@ -37,7 +37,7 @@ function environment(base: string, token: string): SocketEnvironment {
   };
 }
 
-onmessage = (e: MessageEvent<ToWorker>) => {
+addEventListener("message", (e: MessageEvent<ToWorker>) => {
   const m = e.data;
   switch (m.op) {
     case "start":
@@ -59,4 +59,4 @@ onmessage = (e: MessageEvent<ToWorker>) => {
     default:
       m satisfies never;
   }
-};
+});

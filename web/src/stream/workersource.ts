@@ -13,7 +13,10 @@ export class WorkerSource implements TelemetrySource {
   start(sink: (t: Telemetry) => void): void {
     this.worker.onmessage = (e: MessageEvent<Telemetry>) => sink(e.data);
     this.worker.onerror = (e) => {
-      sink({ kind: "link", link: { state: "lost", reason: `the stream's worker ended: ${e.message}`, retryAt: undefined } });
+      sink({
+        kind: "link",
+        link: { state: "lost", reason: `the stream's worker ended: ${e.message}`, retryAt: undefined },
+      });
     };
     this.post({ op: "start", base: location.origin, token: this.token, maxHz: this.maxHz });
   }
