@@ -684,11 +684,11 @@ export interface components {
             robots: string;
             container?: string;
             /** @default 1 */
-            canary: number;
+            canary?: number;
             /** @default 1 */
-            max_unavailable: number;
+            max_unavailable?: number;
             /** @default 1 */
-            pull_ahead: number;
+            pull_ahead?: number;
             max_failures?: number;
             before?: {
                 stationary?: boolean;
