@@ -1,5 +1,6 @@
 // A thin, typed client of the HTTP API. It decides nothing: it carries the
 // server's answer, or the server's reason for refusing, to the page.
+import { signal } from "@preact/signals";
 import type {
   Engine,
   FleetEvent,
@@ -36,14 +37,18 @@ export function token(): string {
 
 export function setToken(value: string): void {
   sessionStorage.setItem(tokenKey, value);
+  unauthorized.value = undefined;
 }
+
+/** Why the service asks for a token; undefined while it does not. */
+export const unauthorized = signal<string | undefined>(undefined);
 
 interface ErrorBody {
   error?: { code?: string; field?: string; message?: string };
 }
 
-async function call<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> {
-  const headers: Record<string, string> = { Accept: "application/json" };
+async function request(method: "GET" | "POST", path: string, body?: unknown): Promise<Response> {
+  const headers: Record<string, string> = {};
   if (token() !== "") headers.Authorization = `Bearer ${token()}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let res: Response;
@@ -60,14 +65,15 @@ async function call<T>(method: "GET" | "POST", path: string, body?: unknown): Pr
       undefined,
     );
   }
-  if (res.ok) return (await res.json()) as T;
+  if (res.ok) return res;
   const { error } = (await res.json().catch(() => ({}))) as ErrorBody;
-  throw new ApiError(
-    res.status,
-    error?.code ?? "internal",
-    error?.message ?? `The service answered ${res.status}.`,
-    error?.field,
-  );
+  const message = error?.message ?? `The service answered ${res.status}.`;
+  if (res.status === 401) unauthorized.value = message;
+  throw new ApiError(res.status, error?.code ?? "internal", message, error?.field);
+}
+
+async function call<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> {
+  return (await (await request(method, path, body)).json()) as T;
 }
 
 const id = encodeURIComponent;
@@ -89,9 +95,10 @@ export const api = {
   me: () => call<User>("GET", "/me"),
 };
 
-/** The address of a map's tile; its content never changes. */
-export function tileURL(hash: string, col: number, row: number): string {
-  return `/api/v1/maps/${id(hash)}/${col}/${row}.png`;
+/** A map's tile; its content never changes, so the browser keeps it. */
+export async function fetchTile(hash: string, col: number, row: number): Promise<ImageBitmap> {
+  const res = await request("GET", `/maps/${id(hash)}/${col}/${row}.png`);
+  return createImageBitmap(await res.blob());
 }
 
 /** In words, what went wrong. */

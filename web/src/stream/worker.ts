@@ -7,8 +7,7 @@ export type ToWorker =
   | { readonly op: "start"; readonly base: string; readonly token: string; readonly maxHz: number }
   | { readonly op: "ack"; readonly version: bigint }
   | { readonly op: "hidden"; readonly hidden: boolean }
-  | { readonly op: "retry" }
-  | { readonly op: "close" };
+  | { readonly op: "retry" };
 
 let socket: StreamSocket | undefined;
 
@@ -52,9 +51,6 @@ addEventListener("message", (e: MessageEvent<ToWorker>) => {
       break;
     case "retry":
       socket?.retry();
-      break;
-    case "close":
-      socket?.close();
       break;
     default:
       m satisfies never;

@@ -34,7 +34,7 @@ export class WorkerSource implements TelemetrySource {
   }
 
   close(): void {
-    this.post({ op: "close" });
+    this.worker.terminate(); // its socket goes with it
   }
 
   private post(m: ToWorker): void {

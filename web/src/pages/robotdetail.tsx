@@ -1,0 +1,188 @@
+// One robot, whole: what the stream says at once, the rest read every 2 s.
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { api } from "../api/client";
+import type { Battery, Robot } from "../api/types";
+import { attention } from "../store/attention";
+import { everySecond } from "../store/clock";
+import type { RobotRow } from "../store/fleet";
+import { age, degrees, fixed, percent } from "../ui/format";
+import { CloseMark, RobotMark } from "../ui/marks";
+import { go, hrefTo } from "../ui/route";
+import { Ago, Section, usePolled } from "../ui/widgets";
+import { app } from "./app";
+import { Containers } from "./containers";
+import { EventItems } from "./events";
+import { DiagnosticList, NodeList, TopicTable } from "./robotparts";
+
+const againMs = 2000;
+const poseAgainMs = 200;
+
+/** The pose as the stream last gave it. */
+function PoseFacts({ row, robot }: { row: RobotRow | undefined; robot: Robot | undefined }): JSX.Element {
+  const [, renew] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => renew((n) => n + 1), poseAgainMs);
+    return () => clearInterval(timer);
+  }, []);
+  const p = app.store.poses;
+  const s = row === undefined ? undefined : p.slot(row.h);
+  if (s === undefined) return <p class="muted">No pose has been received from this robot.</p>;
+  const at = (column: ArrayLike<number>) => column[s] as number;
+  return (
+    <dl class="facts">
+      <dt>Position</dt>
+      <dd>{`${fixed(at(p.x), 2)}, ${fixed(at(p.y), 2)} m`}</dd>
+      <dt>Heading</dt>
+      <dd>{degrees(at(p.yaw))}</dd>
+      <dt>Speed</dt>
+      <dd>{`${fixed(at(p.speed), 2)} m/s, turns ${fixed(at(p.turn), 2)} rad/s`}</dd>
+      <dt>Frame</dt>
+      <dd>
+        {robot?.pose?.frame ?? "…"}
+        {p.localised[s] === 0 && <span class="warn"> odometry only, not localised</span>}
+      </dd>
+    </dl>
+  );
+}
+
+function BatteryFacts({ battery }: { battery: Battery }): JSX.Element {
+  const { charge, voltage, current, charging, status, receive_time } = battery;
+  return (
+    <>
+      {charge !== null && (
+        <div
+          class={charge < 0.15 && !charging ? "meter low" : "meter"}
+          role="meter"
+          aria-label="Battery charge"
+          aria-valuenow={Math.round(charge * 100)}
+          aria-valuemin={0}
+          aria-valuemax={100}
+        >
+          <span style={{ width: percent(Math.min(1, Math.max(0, charge))) }} />
+        </div>
+      )}
+      <dl class="facts">
+        <dt>Charge</dt>
+        <dd>{`${charge === null ? "unknown" : percent(charge)}, ${status}`}</dd>
+        <dt>Voltage</dt>
+        <dd>{voltage === null ? "unknown" : `${fixed(voltage, 1)} V`}</dd>
+        <dt>Current</dt>
+        <dd>{current === null ? "unknown" : `${fixed(current, 1)} A`}</dd>
+        <dt>Heard</dt>
+        <dd>
+          <Ago at={receive_time} />
+        </dd>
+      </dl>
+    </>
+  );
+}
+
+function Quality({ row }: { row: RobotRow }): JSX.Element {
+  const quality = row.state?.quality ?? "unseen";
+  const heard = app.store.heard(row);
+  const { tone } = attention(row);
+  return (
+    <div class="line">
+      <RobotMark quality={quality} tone={tone} />
+      <span class={quality === "live" || quality === "late" ? "" : "warn"} role="status" aria-label="Data quality">
+        {heard === undefined ? quality : `${quality}, heard ${age(everySecond.value - heard)} ago`}
+      </span>
+      <button
+        type="button"
+        class="end"
+        onClick={() => go({ rollOut: row.id })}
+        aria-label={`New rollout on ${row.name}`}
+      >
+        New rollout…
+      </button>
+    </div>
+  );
+}
+
+function About({ robot }: { robot: Robot }): JSX.Element {
+  const labels = Object.entries(robot.labels ?? {});
+  return (
+    <Section title="Identity">
+      <dl class="facts">
+        <dt>Namespace</dt>
+        <dd class="mono">{robot.namespace}</dd>
+        <dt>ROS domain</dt>
+        <dd>{robot.domain}</dd>
+        <dt>Engine</dt>
+        <dd>{robot.engine ?? "none"}</dd>
+        <dt>Known from</dt>
+        <dd>{robot.sources.join(", ")}</dd>
+        {labels.length > 0 && (
+          <>
+            <dt>Labels</dt>
+            <dd class="line">
+              {labels.map(([k, v]) => (
+                <span key={k} class="tag">{`${k}=${v}`}</span>
+              ))}
+            </dd>
+          </>
+        )}
+      </dl>
+    </Section>
+  );
+}
+
+function Reasons({ row }: { row: RobotRow }): JSX.Element | null {
+  const { tone, reasons } = attention(row);
+  if (tone === "none") return null;
+  return (
+    <ul class={tone} aria-label="Needs attention">
+      {reasons.map((r) => (
+        <li key={r}>{r}</li>
+      ))}
+    </ul>
+  );
+}
+
+function Parts({ robot }: { robot: Robot }): JSX.Element {
+  return (
+    <>
+      {robot.battery !== undefined && (
+        <Section title="Battery">
+          <BatteryFacts battery={robot.battery} />
+        </Section>
+      )}
+      <Containers containers={robot.containers ?? []} />
+      <DiagnosticList diagnostics={robot.diagnostics} />
+      <TopicTable topics={robot.topics ?? []} />
+      <NodeList nodes={robot.nodes ?? []} />
+      <About robot={robot} />
+    </>
+  );
+}
+
+export function RobotDetail({ id }: { id: string }): JSX.Element {
+  const row = app.store.byId.value.get(id);
+  const { data: robot, error } = usePolled(`robot ${id}`, () => api.robot(id), againMs);
+  const name = row?.name ?? robot?.name ?? id;
+  const events = app.store.events.value.filter((e) => e.robot === id).slice(-12);
+  return (
+    <aside class="detail" aria-label={`Robot ${name}`} tabIndex={-1}>
+      <div class="detail-head">
+        <div class="line">
+          <h1>{name}</h1>
+          {name !== id && <span class="muted">{id}</span>}
+          <a class="button end" href={hrefTo({ id: undefined })} aria-label="Close details">
+            <CloseMark />
+          </a>
+        </div>
+        {row !== undefined && <Quality row={row} />}
+        {row !== undefined && <Reasons row={row} />}
+        {error !== undefined && <p class="warn" role="status">{`The details are not renewed: ${error}`}</p>}
+      </div>
+      <Section title="Pose">
+        <PoseFacts row={row} robot={robot} />
+      </Section>
+      {robot !== undefined && <Parts robot={robot} />}
+      <Section title="Latest events">
+        <EventItems events={events} />
+      </Section>
+    </aside>
+  );
+}
