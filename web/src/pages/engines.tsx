@@ -60,7 +60,8 @@ export function EngineList(): JSX.Element {
       <div class="list-head">
         <h1>Engines</h1>
       </div>
-      <div class="scroll">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by the keyboard */}
+      <section class="scroll" tabIndex={0} aria-label="Engines, scrollable">
         {engines.length === 0 ? (
           <div class="empty">
             <strong>No engines.</strong>
@@ -73,7 +74,7 @@ export function EngineList(): JSX.Element {
             ))}
           </ul>
         )}
-      </div>
+      </section>
     </aside>
   );
 }

@@ -59,7 +59,7 @@ function BatteryFacts({ battery }: { battery: Battery }): JSX.Element {
           aria-valuemin={0}
           aria-valuemax={100}
         >
-          <span style={{ width: percent(Math.min(1, Math.max(0, charge))) }} />
+          <span style={{ width: `${Math.min(1, Math.max(0, charge)) * 100}%` }} />
         </div>
       )}
       <dl class="facts">
