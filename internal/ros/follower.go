@@ -424,3 +424,18 @@ func (f *Follower) Nodes() []NodeView {
 	defer f.mu.Unlock()
 	return f.graph.Nodes()
 }
+
+// Mismatches lists the endpoints of the domain that do not meet, see
+// Graph.Mismatches.
+func (f *Follower) Mismatches() []Mismatch {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.graph.Mismatches()
+}
+
+// Participants lists the participants of the domain, by GUID.
+func (f *Follower) Participants() []ParticipantView {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.graph.Participants()
+}

@@ -312,3 +312,32 @@ func TestFollowQoS(t *testing.T) {
 		assert.Equal(t, c.telemetry, ros.FollowTelemetry(c.publishers, 3).Reliability)
 	}
 }
+
+func TestMismatchesAreNamed(t *testing.T) {
+	writer := func(n byte, topic string, q ros.QoS, typ string) ros.Fact {
+		return ros.EndpointFact{GUID: guid(1, n), Writer: true, Topic: "rt" + topic, Type: ros.DDSType(typ), QoS: q}
+	}
+	reader := func(n byte, topic string, q ros.QoS, typ string) ros.Fact {
+		return ros.EndpointFact{GUID: guid(2, n), Topic: "rt" + topic, Type: ros.DDSType(typ), QoS: q}
+	}
+	offered := ros.QoS{Reliability: ros.BestEffort, Durability: ros.Volatile, Liveliness: ros.Automatic}
+	all := ros.QoS{Reliability: ros.Reliable, Durability: ros.TransientLocal, Liveliness: ros.ManualByTopic, Deadline: 1, LivelinessLease: 1}
+	with := func(change func(*ros.QoS)) ros.QoS { q := offered; change(&q); return q }
+	const typ = "std_msgs/msg/String"
+	g := fold([]ros.Fact{
+		writer(1, "/a", offered, typ), reader(1, "/a", with(func(q *ros.QoS) { q.Reliability = ros.Reliable }), typ),
+		writer(2, "/b", offered, typ), reader(2, "/b", with(func(q *ros.QoS) { q.Durability = ros.TransientLocal }), typ),
+		writer(3, "/c", offered, typ), reader(3, "/c", with(func(q *ros.QoS) { q.Deadline = 5 }), typ),
+		writer(4, "/d", offered, typ), reader(4, "/d", with(func(q *ros.QoS) { q.Liveliness = ros.ManualByTopic }), typ),
+		writer(5, "/e", offered, typ), reader(5, "/e", with(func(q *ros.QoS) { q.LivelinessLease = 5 }), typ),
+		writer(6, "/f", offered, typ), reader(6, "/f", offered, "std_msgs/msg/Bool"),
+		writer(7, "/g", offered, typ), reader(7, "/g", offered, typ),
+		writer(8, "/h", all, typ), reader(8, "/h", offered, typ), reader(9, "/h", all, typ),
+	})
+	var policies []string
+	for _, m := range g.Mismatches() {
+		policies = append(policies, m.Topic+" "+m.Policy)
+		assert.NotEmpty(t, m.Text)
+	}
+	assert.Equal(t, []string{"/a RELIABILITY", "/b DURABILITY", "/c DEADLINE", "/d LIVELINESS", "/e LIVELINESS", "/f TYPE"}, policies)
+}

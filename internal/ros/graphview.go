@@ -103,3 +103,42 @@ func (g *Graph) nameless() (n int) {
 	}
 	return n
 }
+
+// ParticipantView is a participant as discovery told of it.
+type ParticipantView struct {
+	GUID      GUID
+	Vendor    string // "Cyclone DDS", "Fast DDS", else the vendor id in hexadecimal
+	Enclave   string
+	Host      string
+	Nodes     []string // full names; empty while it has told none
+	Endpoints int
+}
+
+// Participants lists the participants by GUID.
+func (g *Graph) Participants() []ParticipantView {
+	all := make([]ParticipantView, 0, len(g.participants))
+	for id, p := range g.participants {
+		v := ParticipantView{GUID: id, Vendor: vendor(id), Enclave: p.enclave, Host: p.host, Endpoints: g.perPart[id]}
+		for _, n := range p.nodes {
+			v.Nodes = append(v.Nodes, fleet.Node{Name: n.Name, Namespace: n.Namespace}.FullName())
+		}
+		slices.Sort(v.Nodes)
+		all = append(all, v)
+	}
+	slices.SortFunc(all, func(a, b ParticipantView) int { return slices.Compare(a.GUID[:], b.GUID[:]) })
+	return all
+}
+
+// vendor is who made the DDS of a participant: its GUID begins with the vendor's
+// id (RTPS 2.3 § 8.3.3.1.3).
+func vendor(id GUID) string {
+	switch [2]byte(id[:2]) {
+	case [2]byte{0x01, 0x10}:
+		return "Cyclone DDS"
+	case [2]byte{0x01, 0x0f}:
+		return "Fast DDS"
+	case [2]byte{0x01, 0x01}:
+		return "RTI Connext"
+	}
+	return "vendor " + id.String()[:4]
+}
