@@ -141,14 +141,8 @@ func (a *app) openInventory(context.Context) error {
 }
 
 func (a *app) openEngines(context.Context) error {
-	endpoints := make([]docker.Endpoint, 0, len(a.cfg.Engines))
-	for _, e := range a.cfg.Engines {
-		endpoints = append(endpoints, docker.Endpoint{Name: e.Name, URL: e.URL, TLS: docker.TLS(e.TLS)})
-	}
 	var err error
-	a.engines, err = docker.NewEngines(endpoints, func(o fleet.EngineObserved) {
-		a.registry.Apply(time.Now(), o)
-	}, docker.Options{}, a.log)
+	a.engines, err = newEngines(a.cfg.Engines, func(o fleet.EngineObserved) { a.registry.Apply(time.Now(), o) }, a.log)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func rootCommand() *cobra.Command {
 		Long: "Muster follows the robots of a ROS 2 domain and the containers on their Docker\n" +
 			"Engines, rolls new images out robot by robot, and shows it all on a live map.",
 	}
-	root.AddCommand(serveCommand(), rolloutCommand(), healthCommand())
+	root.AddCommand(serveCommand(), rolloutCommand(), doctorCommand(), healthCommand())
 	return root
 }
 

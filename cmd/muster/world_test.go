@@ -32,12 +32,16 @@ import (
 // patience is how long a test waits for what must come.
 const patience = 60 * time.Second
 
+// built is where binaries puts them.
+var built string
+
 // binaries are the programs under test, built once.
 var binaries = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "muster-e2e-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	out, err := exec.Command("go", "build", "-o", dir+"/", "../muster", "../muster-sim").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
@@ -47,8 +51,8 @@ var binaries = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, err := binaries(); err == nil {
-		_ = os.RemoveAll(dir)
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
@@ -253,7 +257,10 @@ func (m *manager) signal(s syscall.Signal) { require.NoError(m.t, m.cmd.Process.
 
 func (m *manager) eventually(what string, ok func() bool) {
 	m.t.Helper()
-	require.Eventually(m.t, ok, patience, 20*time.Millisecond, what)
+	// In this goroutine, unlike require.Eventually: the condition may fail the test.
+	for end := time.Now().Add(patience); !ok(); <-time.After(20 * time.Millisecond) {
+		require.True(m.t, time.Now().Before(end), what)
+	}
 }
 
 // call does an API request; out gets the answer of a success.
@@ -329,12 +336,14 @@ func (m *manager) rollout(id string) (r rollout.Report) {
 // awaitEnd waits until a rollout has ended and nothing of it is left to tidy.
 func (m *manager) awaitEnd(id string) rollout.Report {
 	m.t.Helper()
-	var r rollout.Report
-	require.Eventually(m.t, func() bool {
-		r = m.rollout(id)
-		return r.State.Terminal()
-	}, 3*patience, 50*time.Millisecond, "rollout %s ends", id)
-	return r
+	for end := time.Now().Add(3 * patience); ; {
+		r := m.rollout(id)
+		if r.State.Terminal() {
+			return r
+		}
+		require.True(m.t, time.Now().Before(end), "rollout %s does not end: %s\n%s", id, r.Reason, steps(r))
+		<-time.After(50 * time.Millisecond)
+	}
 }
 
 func steps(r rollout.Report) string {

@@ -28,6 +28,7 @@ type Service struct {
 	mu     sync.RWMutex
 	known  []Stored // guarded by mu; as last read, newest first
 	seen   int64    // guarded by mu; what the store gave with known
+	read   bool     // guarded by mu; known has been read at all
 	failed error    // guarded by mu; why known may be old
 
 	wakers fleet.Wakers
@@ -75,7 +76,7 @@ func (s *Service) refresh(ctx context.Context) error {
 	}
 	s.failed = err
 	if err == nil {
-		s.known, s.seen = all, seen
+		s.known, s.seen, s.read = all, seen, true
 	}
 	s.mu.Unlock()
 	s.wakers.Wake()
@@ -151,11 +152,20 @@ func newID(now time.Time) string {
 	return now.Format("20060102-150405-") + hex.EncodeToString(b[:])
 }
 
-// List reports all rollouts, newest first.
-func (s *Service) List(context.Context) ([]Report, error) {
+// List reports all rollouts, newest first. While the store is away it is the list
+// as it was last read; the error says that it was never read.
+func (s *Service) List(ctx context.Context) ([]Report, error) {
 	s.mu.RLock()
-	known := s.known
+	known, read := s.known, s.read
 	s.mu.RUnlock()
+	if !read {
+		if err := s.refresh(ctx); err != nil {
+			return nil, fmt.Errorf("list the rollouts: %w", err)
+		}
+		s.mu.RLock()
+		known = s.known
+		s.mu.RUnlock()
+	}
 	reports := make([]Report, 0, len(known))
 	for i := range known {
 		reports = append(reports, s.report(&known[i]))
@@ -163,20 +173,24 @@ func (s *Service) List(context.Context) ([]Report, error) {
 	return reports, nil
 }
 
-// Get reports one rollout, or ErrNotFound.
-func (s *Service) Get(_ context.Context, id string) (Report, error) {
+// Get reports one rollout, or ErrNotFound. What is not known yet, because it is
+// new or this manager has just begun, is asked of the store.
+func (s *Service) Get(ctx context.Context, id string) (Report, error) {
 	s.mu.RLock()
-	known, failed := s.known, s.failed // known is replaced, never changed
+	known := s.known // it is replaced, never changed
 	s.mu.RUnlock()
 	for i := range known {
 		if known[i].Plan.ID == id {
 			return s.report(&known[i]), nil
 		}
 	}
-	if failed != nil {
-		return Report{}, fmt.Errorf("read rollout %s: %w", id, failed)
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	st, err := s.store.Load(ctx, id)
+	if err != nil {
+		return Report{}, fmt.Errorf("read rollout %s: %w", id, err)
 	}
-	return Report{}, fmt.Errorf("%w: %s", ErrNotFound, id)
+	return s.report(&st), nil
 }
 
 // report explains a rollout by asking Next what it would wait for now. Nothing

@@ -24,7 +24,7 @@ const (
 	rateShort  = 2 * time.Second  // the window for what comes often
 	rateLong   = 10 * time.Second // and for what comes seldom
 	rateEnough = 4                // samples that make a window good
-	settle     = 5 * time.Second  // before a rate counts as usual
+	settle     = 3 * time.Second  // before a rate counts as usual
 	accept     = 2 * time.Minute  // after which a lower rate is the usual one
 )
 
@@ -41,21 +41,26 @@ func (r *rate) tick(now time.Time, total uint64) {
 	r.learn(now)
 }
 
-// over is the rate over at least a window, or over what there is.
+// over is the rate over at least a window, or over all there is when that has
+// settled; 0 before.
 func (r *rate) over(now time.Time, window time.Duration) float64 {
 	newest := r.ticks[(r.n-1)%rateTicks]
 	for i := r.n - 2; i >= 0 && i > r.n-1-rateTicks; i-- {
 		t := r.ticks[i%rateTicks]
-		if age := now.Sub(t.at); age >= window-window/20 || i == 0 || i == r.n-rateTicks {
+		age := now.Sub(t.at)
+		if oldest := i == 0 || i == r.n-rateTicks; age >= window-window/20 || oldest && age >= settle-settle/20 {
 			return float64(newest.total-t.total) / age.Seconds()
 		}
 	}
 	return 0
 }
 
-// learn follows the rate slowly, and a drop to less than half only when it lasts.
+// learn follows the rate over the long window slowly while the short one agrees,
+// and a drop to less than half only when it lasts. A busy machine delays samples
+// and then counts them at once: a short window alone would take that for a rate.
 func (r *rate) learn(now time.Time) {
-	if r.n < int(settle/time.Second) {
+	hz := r.over(now, rateLong)
+	if hz == 0 || math.Abs(hz-r.hz) > 0.25*max(hz, r.hz) {
 		return
 	}
 	if r.hz >= r.usual/2 {
@@ -64,17 +69,14 @@ func (r *rate) learn(now time.Time) {
 		if r.low.IsZero() {
 			r.low = now
 		}
-		if r.hz == 0 || now.Sub(r.low) < accept {
+		if now.Sub(r.low) < accept {
 			return
 		}
 	}
+	if r.n <= rateTicks {
+		r.usual = hz // not yet a whole window: the best that is known
+		return
+	}
 	const weight = 1.0 / 16
-	if r.usual == 0 {
-		r.usual = r.hz
-	} else {
-		r.usual += (r.hz - r.usual) * weight
-	}
-	if math.Abs(r.hz-r.usual) < 0.01*r.hz {
-		r.usual = r.hz
-	}
+	r.usual += (hz - r.usual) * weight
 }

@@ -1,0 +1,317 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/muster-fleet/muster/internal/config"
+	"github.com/muster-fleet/muster/internal/docker"
+	"github.com/muster-fleet/muster/internal/fleet"
+	"github.com/muster-fleet/muster/internal/ros"
+)
+
+// doctorCommand explains an empty map. It needs no manager: it looks with the
+// same eyes.
+func doctorCommand() *cobra.Command {
+	var file string
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use: "doctor", Args: cobra.NoArgs, Short: "Explain why robots are not seen",
+		Long: "Look at this host's interfaces, join the configured ROS domains for some seconds,\n" +
+			"ask the engines, and say what is there and what is amiss.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(file, os.Environ())
+			if err != nil {
+				return err
+			}
+			d := &doctor{out: cmd.OutOrStdout()}
+			d.environment(os.Getenv)
+			d.interfaces()
+			for _, domain := range cfg.Domains {
+				d.domain(cmd.Context(), domain, wait)
+			}
+			d.engines(cmd.Context(), cfg.Engines)
+			if d.faults > 0 {
+				return fmt.Errorf("%d faults were found", d.faults)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&file, "config", os.Getenv("MUSTER_CONFIG"), "configuration file (MUSTER_CONFIG)")
+	cmd.Flags().DurationVar(&wait, "wait", 6*time.Second, "how long to look at each domain")
+	return cmd
+}
+
+// doctor writes findings: good ones, remarks, and faults, which it counts.
+type doctor struct {
+	out    io.Writer
+	faults int
+}
+
+func (d *doctor) section(format string, args ...any) {
+	fmt.Fprintf(d.out, "\n"+format+"\n", args...)
+}
+
+func (d *doctor) good(format string, args ...any) {
+	fmt.Fprintf(d.out, "  ok     "+format+"\n", args...)
+}
+func (d *doctor) remark(format string, args ...any) {
+	fmt.Fprintf(d.out, "  note   "+format+"\n", args...)
+}
+func (d *doctor) fault(format string, args ...any) {
+	d.faults++
+	fmt.Fprintf(d.out, "  FAULT  "+format+"\n", args...)
+}
+
+// environment shows the variables that change how a domain is joined.
+func (d *doctor) environment(get func(string) string) {
+	d.section("Environment")
+	set := false
+	for _, name := range []string{
+		"ROS_DOMAIN_ID", "CYCLONEDDS_URI", "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_STATIC_PEERS", "ROS_LOCALHOST_ONLY",
+		"ROS_SECURITY_ENABLE", "RMW_IMPLEMENTATION", "DOCKER_HOST",
+	} {
+		if v := get(name); v != "" {
+			set = true
+			d.remark("%s=%s", name, v)
+		}
+	}
+	if !set {
+		d.good("nothing is set: domain 0, the default interface, the default socket")
+	}
+	if v := get("RMW_IMPLEMENTATION"); v != "" && v != "rmw_cyclonedds_cpp" && v != "rmw_fastrtps_cpp" {
+		d.fault("RMW_IMPLEMENTATION=%s: this manager speaks DDS; for others run the one with the rclgo transport", v)
+	}
+}
+
+func (d *doctor) interfaces() {
+	d.section("Network interfaces")
+	all, err := net.Interfaces()
+	if err != nil {
+		d.fault("list them: %v", err)
+		return
+	}
+	usable := 0
+	for _, i := range all {
+		addresses, _ := i.Addrs()
+		text := make([]string, 0, len(addresses))
+		for _, a := range addresses {
+			text = append(text, a.String())
+		}
+		line := fmt.Sprintf("%-12s %s", i.Name, strings.Join(text, " "))
+		switch {
+		case i.Flags&net.FlagUp == 0 || len(addresses) == 0:
+			d.remark("%s (down, or without an address)", line)
+		case i.Flags&net.FlagLoopback != 0:
+			d.good("%s (this host only)", line)
+		case i.Flags&net.FlagMulticast == 0:
+			d.remark("%s (no multicast: robots there need static peers)", line)
+		default:
+			usable++
+			d.good("%s (multicast)", line)
+		}
+	}
+	if usable == 0 {
+		d.remark("no interface to other machines has multicast: their robots are found by static peers only")
+	}
+}
+
+// watched is what came from a domain while we looked.
+type watched struct {
+	mu    sync.Mutex
+	robot map[string]bool            // namespaces that are robots'
+	data  map[string]int             // observations by namespace
+	skew  map[string][]time.Duration // receive less source time, by namespace
+}
+
+func (w *watched) apply(_ time.Time, observations ...fleet.Observation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, o := range observations {
+		switch o := o.(type) {
+		case fleet.GraphObserved:
+			if o.Robot {
+				w.robot[o.Namespace] = true
+			}
+		case fleet.PoseObserved:
+			w.data[o.Namespace]++
+			w.skew[o.Namespace] = append(w.skew[o.Namespace], o.Pose.Receive.Sub(o.Pose.Source))
+		case fleet.BatteryObserved:
+			w.data[o.Namespace]++
+		}
+	}
+}
+
+// Findings beyond these are remarks or faults.
+const (
+	maxSkew     = 500 * time.Millisecond
+	maxFindings = 20 // of one kind
+)
+
+func (d *doctor) domain(ctx context.Context, c config.Domain, wait time.Duration) {
+	d.section("ROS domain %d (looking for %v)", c.ID, wait)
+	p, err := joinDomain(c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		d.fault("%v", err)
+		return
+	}
+	defer func() { _ = p.Close() }()
+	d.good("joined, UDP ports from %d", 7400+250*c.ID)
+	w := &watched{robot: make(map[string]bool), data: make(map[string]int), skew: make(map[string][]time.Duration)}
+	f := ros.NewFollower(p, w.apply, ros.FollowerOptions{Node: "muster_doctor"})
+	looking, stop := context.WithTimeout(ctx, wait)
+	defer stop()
+	g, looking := errgroup.WithContext(looking)
+	g.Go(func() error { return f.Run(looking) })
+	<-looking.Done() // what is known stays after Run
+	participants, mismatches := f.Participants(), f.Mismatches()
+	if err := g.Wait(); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+		d.fault("%v", err)
+	}
+	d.participants(participants)
+	d.robots(w)
+	for i, m := range mismatches {
+		if i == maxFindings {
+			d.remark("and %d more of these", len(mismatches)-i)
+			break
+		}
+		d.fault("%s: %s: %s", m.Topic, m.Policy, m.Text)
+	}
+	if s := f.Stats(); s.Refused > 0 {
+		d.remark("%d facts or samples were refused by limits, or could not be read", s.Refused)
+	}
+}
+
+func (d *doctor) participants(all []ros.ParticipantView) {
+	if len(all) == 0 {
+		d.fault("nobody else is here. Is it the right ROS_DOMAIN_ID? Does a firewall pass UDP and multicast 239.255.0.1? " +
+			"Do containers use network_mode host? Robots elsewhere, or in a network without multicast, need static peers")
+		return
+	}
+	vendors, nameless := make(map[string]int), 0
+	for _, p := range all {
+		vendors[p.Vendor]++
+		if len(p.Nodes) == 0 && p.Endpoints > 0 {
+			nameless++
+		}
+	}
+	for _, v := range slices.Sorted(maps.Keys(vendors)) {
+		d.good("%d participants on %s", vendors[v], v)
+	}
+	if nameless > 0 {
+		d.remark("%d participants have told no nodes: they are no ROS 2 nodes, or their list is late (Fast DDS takes 3 s)", nameless)
+	}
+}
+
+func (d *doctor) robots(w *watched) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.robot) == 0 {
+		d.fault("no namespace publishes odometry, a pose, a battery state or a satellite position under a usual name; " +
+			"set robots[].topics where the names are others")
+		return
+	}
+	for i, ns := range slices.Sorted(maps.Keys(w.robot)) {
+		if i == maxFindings {
+			d.remark("and %d more robots", len(w.robot)-i)
+			break
+		}
+		skew := median(w.skew[ns])
+		switch {
+		case w.data[ns] == 0:
+			d.fault("robot %s: its topics are there, and no data comes: a firewall that passes discovery only, or a QoS mismatch", ns)
+		case skew > maxSkew || skew < -maxSkew:
+			d.fault("robot %s: %d samples, and its clock is %v off ours: synchronise both", ns, w.data[ns], -skew.Round(time.Millisecond))
+		default:
+			d.good("robot %s: %d samples", ns, w.data[ns])
+		}
+	}
+}
+
+func median(all []time.Duration) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// engineWait is how long an engine may take to answer.
+const engineWait = 6 * time.Second
+
+func (d *doctor) engines(ctx context.Context, all []config.Engine) {
+	d.section("Docker Engines")
+	if len(all) == 0 {
+		d.remark("none is configured, and there is no default socket: containers are not shown")
+		return
+	}
+	var mu sync.Mutex
+	seen := make(map[string]fleet.EngineObserved)
+	engines, err := newEngines(all, func(o fleet.EngineObserved) {
+		mu.Lock()
+		defer mu.Unlock()
+		if o.Containers == nil {
+			o.Containers = seen[o.Engine.Name].Containers
+		}
+		seen[o.Engine.Name] = o
+	}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		d.fault("%v", err)
+		return
+	}
+	defer engines.Close()
+	ctx, stop := context.WithTimeout(ctx, engineWait)
+	defer stop()
+	var running sync.WaitGroup
+	running.Go(func() { _ = engines.Run(ctx) })
+	answered := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, e := range all {
+			if o, ok := seen[e.Name]; !ok || o.Engine.State != fleet.EngineUp || o.Containers == nil {
+				return false
+			}
+		}
+		return true
+	}
+	for tick := time.NewTicker(20 * time.Millisecond); ctx.Err() == nil && !answered(); {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			tick.Stop()
+		}
+	}
+	stop()
+	running.Wait()
+	for _, e := range all {
+		switch o := seen[e.Name]; {
+		case o.Engine.State == fleet.EngineUp:
+			d.good("%s (%s): version %s, %d containers of robots", e.Name, e.URL, o.Engine.Version, len(o.Containers))
+		default:
+			d.fault("%s (%s): %s", e.Name, e.URL, cmp.Or(o.Engine.Error, "no answer"))
+		}
+	}
+}
+
+// newEngines makes the adapters of the configured engines.
+func newEngines(all []config.Engine, apply func(fleet.EngineObserved), log *slog.Logger) (*docker.Engines, error) {
+	endpoints := make([]docker.Endpoint, 0, len(all))
+	for _, e := range all {
+		endpoints = append(endpoints, docker.Endpoint{Name: e.Name, URL: e.URL, TLS: docker.TLS(e.TLS)})
+	}
+	return docker.NewEngines(endpoints, apply, docker.Options{}, log)
+}
