@@ -1,7 +1,9 @@
 import "@fontsource-variable/inter";
+import "./ui/theme.css";
 import "./ui/base.css";
 import "./ui/layout.css";
 import "./ui/parts.css";
+import "./ui/forms.css";
 import "./ui/map.css";
 import { render } from "preact";
 import { app } from "./pages/app";

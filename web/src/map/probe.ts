@@ -1,7 +1,8 @@
 // window.musterMap: what the map has drawn, read-only, for tests and for the
 // curious. Nothing of the app uses it.
-import { type Quality, qualities } from "../api/types";
+import type { Quality } from "../api/types";
 import type { FleetStore } from "../store/fleet";
+import { drawnQuality } from "../store/poses";
 
 export interface DrawnRobot {
   readonly id: string;
@@ -43,7 +44,7 @@ export function drawnRobots(
       x,
       y,
       yaw: p.drawnYaw[s] as number,
-      quality: qualities[p.quality[s] as number] ?? "unseen",
+      quality: drawnQuality(p, s),
       left: at.x,
       top: at.y,
     };

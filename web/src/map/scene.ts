@@ -1,5 +1,7 @@
 // From the store to what one frame shows: the robots' instances and labels.
-import { ageOf, drawnQuality, type FleetStore } from "../store/fleet";
+import { ageOf } from "../store/clock";
+import type { FleetStore } from "../store/fleet";
+import { drawnQuality } from "../store/poses";
 import { age } from "../ui/format";
 import { type Camera, type Size, toScreen } from "./camera";
 import type { Frame } from "./gl";

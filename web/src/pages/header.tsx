@@ -1,7 +1,8 @@
 import type { JSX } from "preact";
 import { count } from "../ui/format";
-import { hrefTo, route, type Section } from "../ui/route";
+import { go, hrefTo, route, type Section } from "../ui/route";
 import { switchTheme, theme } from "../ui/theme";
+import { ActionButton } from "../ui/widgets";
 import { app } from "./app";
 
 const pages: readonly { section: Section; name: string }[] = [
@@ -52,6 +53,9 @@ export function Header({ onHelp }: { onHelp: () => void }): JSX.Element {
         </ul>
       </nav>
       <div class="end">
+        <ActionButton because={app.denies("operator")} onClick={() => go({ rollOut: "all" })}>
+          New rollout
+        </ActionButton>
         <span class="muted figures">{count(app.store.robots.value.length, "robot")}</span>
         <span role="status" aria-label="Link to the service">
           <LinkState />

@@ -4,6 +4,7 @@ import type { Gate, RolloutRobot } from "../api/types";
 import { count, shortDigest } from "../ui/format";
 import { hrefTo } from "../ui/route";
 import { Ago, Until } from "../ui/widgets";
+import { app } from "./app";
 import { outcomeTone, stepKind, stepTone } from "./rolloutsteps";
 
 function Gates({ gates }: { gates: readonly Gate[] }): JSX.Element {
@@ -26,13 +27,15 @@ function Gates({ gates }: { gates: readonly Gate[] }): JSX.Element {
 
 function Row({ r }: { r: RolloutRobot }): JSX.Element {
   const busy = stepKind(r.step) === "busy";
+  const name = app.store.byId.value.get(r.robot)?.name ?? r.robot;
   const digest = r.from.digest === undefined ? "" : ` ${shortDigest(r.from.digest)}`;
   return (
     <tr data-step={r.step}>
-      <td class="number">{r.wave}</td>
+      <td class="narrow">{r.wave}</td>
       <td class="narrow">
         <a href={hrefTo({ section: "robots", id: r.robot })}>{r.robot}</a>
-        <div class="muted clip" style={{ maxWidth: "16ch" }} title={`from ${r.from.ref}${digest}`}>
+        {name !== r.robot && <span class="muted">{` ${name}`}</span>}
+        <div class="muted clip" style={{ maxWidth: "22ch" }} title={`${r.container}, from ${r.from.ref}${digest}`}>
           {r.container}
         </div>
       </td>
@@ -64,9 +67,7 @@ export function RobotTable({ robots }: { robots: readonly RolloutRobot[] }): JSX
     <table class="table" aria-label="Robots of the rollout">
       <thead>
         <tr>
-          <th scope="col" class="number">
-            Wave
-          </th>
+          <th scope="col">Wave</th>
           <th scope="col">Robot</th>
           <th scope="col">Step</th>
           <th scope="col">Why</th>

@@ -4,8 +4,8 @@ import type { JSX } from "preact";
 import { api } from "../api/client";
 import type { RolloutSummary } from "../api/types";
 import { count } from "../ui/format";
-import { go, hrefTo, route } from "../ui/route";
-import { ActionButton, Ago, usePolled } from "../ui/widgets";
+import { hrefTo, route } from "../ui/route";
+import { Ago, usePolled } from "../ui/widgets";
 import { app } from "./app";
 import { ended, stateTone } from "./rolloutsteps";
 
@@ -42,14 +42,7 @@ export function RolloutList(): JSX.Element {
   return (
     <aside class="list" aria-label="List of rollouts">
       <div class="list-head">
-        <div class="line">
-          <h1>Rollouts</h1>
-          <span class="end">
-            <ActionButton class="primary" because={app.denies("operator")} onClick={() => go({ rollOut: "all" })}>
-              New rollout
-            </ActionButton>
-          </span>
-        </div>
+        <h1>Rollouts</h1>
       </div>
       <div class="scroll">
         {error !== undefined && <p class="empty warn">{error}</p>}

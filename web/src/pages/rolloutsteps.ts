@@ -34,6 +34,7 @@ export function stepTone(s: RolloutStep): string {
     case "busy":
       return s === "rolling-back" ? "warn" : "chosen";
     case "done":
+      return "ok";
     case "skipped":
     case "queued":
       return "";
@@ -51,7 +52,7 @@ export function stateTone(s: RolloutState): string {
     case "running":
       return "chosen";
     case "completed":
-      return "";
+      return "ok";
     default:
       return s satisfies never;
   }

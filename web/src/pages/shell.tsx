@@ -37,9 +37,9 @@ function Detail(): JSX.Element | null {
   const { section, id } = route.value;
   switch (section) {
     case "robots":
-      return id === undefined ? null : <RobotDetail id={id} />;
+      return id === undefined ? null : <RobotDetail key={id} id={id} />;
     case "rollouts":
-      return id === undefined ? null : <RolloutDetail id={id} />;
+      return id === undefined ? null : <RolloutDetail key={id} id={id} />;
     case "events":
       return <EventPanel />;
     case "engines":

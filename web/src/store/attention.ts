@@ -63,8 +63,18 @@ function link(s: RobotState): Attention {
 
 const rank: Record<Tone, number> = { none: 0, warn: 1, alarm: 2 };
 
+/** Rows never change, so each is judged once. */
+const judged = new WeakMap<RobotRow, Attention>();
+
 export function attention(row: RobotRow): Attention {
-  const s = row.state;
+  const known = judged.get(row);
+  if (known !== undefined) return known;
+  const now = judge(row.state);
+  judged.set(row, now);
+  return now;
+}
+
+function judge(s: RobotState | undefined): Attention {
   if (s === undefined) return well;
   const all = [link(s), ...containers(s), diagnostics(s), battery(s)].filter((a) => a.tone !== "none");
   if (all.length === 0) return well;

@@ -22,6 +22,11 @@ export function serverNow(localMs: number = Date.now()): number {
   return localMs + offset;
 }
 
+/** The age in ms of what was heard at this server time. */
+export function ageOf(heard: number): number {
+  return Math.max(0, serverNow() - heard);
+}
+
 /** The server's time in ms, renewed each second. Read it where an age is shown. */
 export const everySecond = signal(Date.now());
 

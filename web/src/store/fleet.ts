@@ -16,10 +16,9 @@ import type {
   StateMessage,
   SystemMessage,
 } from "../api/types";
-import { qualities } from "../api/types";
 import type { ServerMessage } from "../stream/message";
 import type { Link, Telemetry, TelemetrySource } from "../stream/source";
-import { heardServerTime, serverNow } from "./clock";
+import { heardServerTime } from "./clock";
 import { Poses } from "./poses";
 import { Trails } from "./trails";
 
@@ -140,7 +139,7 @@ export class FleetStore {
         break;
       case "gone":
         for (const h of m.h) this.forget(h);
-        this.publish();
+        this.publishOrder();
         break;
       case "event":
         this.event(m);
@@ -181,7 +180,7 @@ export class FleetStore {
       const state = this.rows.get(h)?.state;
       this.rows.set(h, { h, id, name: name ?? id, namespace, labels: labels ?? {}, map: map ?? "", state });
     }
-    this.publish();
+    this.publishOrder();
   }
 
   private state(m: StateMessage): void {
@@ -219,7 +218,7 @@ export class FleetStore {
     this.trails.clear();
     this.frames++;
     this.filled.value = false;
-    this.publish();
+    this.publishOrder();
   }
 
   private forget(h: number): void {
@@ -229,8 +228,14 @@ export class FleetStore {
     this.frames++;
   }
 
-  private publish(): void {
+  /** Robots came, went or were renamed. */
+  private publishOrder(): void {
     this.robots.value = [...this.rows.values()].sort(byId);
+  }
+
+  /** The same robots in another state. */
+  private publish(): void {
+    this.robots.value = this.robots.value.map((r) => this.rows.get(r.h) ?? r);
   }
 }
 
@@ -238,14 +243,4 @@ const order = new Intl.Collator("en", { numeric: true });
 
 function byId(a: RobotRow, b: RobotRow): number {
   return order.compare(a.id, b.id);
-}
-
-/** The quality that is shown for a robot on the map. */
-export function drawnQuality(p: Poses, slot: number): Quality {
-  return qualities[p.quality[slot] as number] ?? "unseen";
-}
-
-/** The age in ms of what was heard at this server time. */
-export function ageOf(heard: number): number {
-  return Math.max(0, serverNow() - heard);
 }

@@ -152,3 +152,8 @@ function larger<A extends { set(from: A): void }>(from: A, to: A): A {
   to.set(from);
   return to;
 }
+
+/** The quality that is shown for a robot on the map. */
+export function drawnQuality(p: Poses, slot: number): Quality {
+  return qualities[p.quality[slot] as number] ?? "unseen";
+}

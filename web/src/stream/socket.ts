@@ -9,8 +9,13 @@ import { Sequence } from "./sequence";
 import type { Telemetry, TelemetrySource } from "./source";
 
 const sid = 1;
-/** Silence for longer than this is a loss: the server sends something each second or pings. */
 const connectTimeoutMs = 8_000;
+/**
+ * After this much silence the client subscribes again, which the server has to
+ * answer; without an answer in as much time again the link is lost. A page does
+ * not see pings, and must not show as live what nobody confirms.
+ */
+const silenceMs = 5_000;
 
 /** What the socket needs of its surroundings; tests give their own. */
 export interface SocketEnvironment {
@@ -23,6 +28,9 @@ export interface SocketEnvironment {
 export class StreamSocket implements TelemetrySource {
   private ws: WebSocket | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private silence: ReturnType<typeof setTimeout> | undefined;
+  /** A subscribe has not been answered yet. */
+  private asking = false;
   private attempt = 0;
   private hidden = false;
   private closed = false;
@@ -58,6 +66,7 @@ export class StreamSocket implements TelemetrySource {
   close(): void {
     this.closed = true;
     clearTimeout(this.timer);
+    clearTimeout(this.silence);
     this.ws?.close(1000);
   }
 
@@ -78,13 +87,34 @@ export class StreamSocket implements TelemetrySource {
     ws.binaryType = "arraybuffer";
     const slow = setTimeout(() => ws.close(), connectTimeoutMs);
     ws.onmessage = (e: MessageEvent<string | ArrayBuffer>) => this.receive(ws, e.data);
-    ws.onopen = () => clearTimeout(slow);
+    ws.onopen = () => {
+      clearTimeout(slow);
+      this.watchSilence(ws);
+    };
     ws.onclose = (e) => {
       clearTimeout(slow);
-      if (this.ws !== ws) return;
-      this.ws = undefined;
-      this.lost(this.goodbye?.reason ?? (e.reason || "the connection was lost"));
+      this.ended(ws, this.goodbye?.reason ?? (e.reason || "the connection was lost"));
     };
+  }
+
+  private ended(ws: WebSocket, reason: string): void {
+    if (this.ws !== ws) return;
+    this.ws = undefined;
+    this.asking = false;
+    clearTimeout(this.silence);
+    this.lost(reason);
+  }
+
+  private watchSilence(ws: WebSocket): void {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => {
+      this.asking = false;
+      this.subscribe();
+      this.silence = setTimeout(() => {
+        this.ended(ws, "the service is silent");
+        ws.close();
+      }, silenceMs);
+    }, silenceMs);
   }
 
   private lost(reason: string): void {
@@ -98,6 +128,7 @@ export class StreamSocket implements TelemetrySource {
 
   private receive(ws: WebSocket, data: string | ArrayBuffer): void {
     if (this.ws !== ws) return;
+    this.watchSilence(ws);
     try {
       if (typeof data === "string") {
         const message = parseMessage(data);
@@ -119,6 +150,7 @@ export class StreamSocket implements TelemetrySource {
         break;
       case "subscribed":
         this.attempt = 0;
+        this.asking = false;
         if (this.sequence.subscribed(m.version)) this.sink({ kind: "reset" });
         this.sink({ kind: "link", link: { state: "up" } });
         break;
@@ -165,6 +197,8 @@ export class StreamSocket implements TelemetrySource {
   }
 
   private subscribe(): void {
+    if (this.asking) return; // the frames still under way are of before
+    this.asking = true;
     this.send({ op: "subscribe", sid, view: "fleet", max_hz: this.maxHz, ...this.sequence.resume() });
     if (this.hidden) this.send({ op: "visibility", hidden: true });
   }

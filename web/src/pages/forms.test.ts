@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { age, degrees, duration, fixed, hertz, shortDigest } from "../ui/format";
+import { formatRoute, parseRoute } from "../ui/route";
+import { emptyForm, notANumber, specOf } from "./rolloutform";
+import { kindCounts } from "./rolloutsteps";
+
+describe("route", () => {
+  it.each([
+    ["/", ""],
+    ["/robots/robot%2F1", "?q=hall+2&show=offline"],
+    ["/rollouts", "?roll-out=all"],
+    ["/rollouts/r-1", ""],
+    ["/events", ""],
+  ])("%s%s goes there and back", (path, search) => {
+    expect(formatRoute(parseRoute(path, search))).toBe(path + search);
+  });
+
+  it("takes what it does not know for the fleet", () => {
+    expect(parseRoute("/nonsense/x", "?show=nonsense")).toMatchObject({ section: "robots", show: "all" });
+    expect(parseRoute("/robots/%E0%A4%A", "")).toMatchObject({ id: "%E0%A4%A" });
+  });
+});
+
+describe("specOf", () => {
+  it("leaves the defaults to the server", () => {
+    expect(specOf({ ...emptyForm, image: " amr:2 " })).toEqual({ image: "amr:2", robots: "all" });
+  });
+
+  it("carries all that was asked for", () => {
+    const form = { ...emptyForm, image: "amr:2", canary: "2", minBattery: "40", window: "30s", stationary: true };
+    expect(specOf(form)).toEqual({
+      image: "amr:2",
+      robots: "all",
+      canary: 2,
+      before: { stationary: true, min_battery: 0.4 },
+      after: { window: "30s" },
+    });
+  });
+
+  it("names the field of what is not a number", () => {
+    expect(notANumber(emptyForm)).toBeUndefined();
+    expect(notANumber({ ...emptyForm, minRate: "most" })?.field).toBe("after.min_rate");
+  });
+});
+
+describe("kindCounts", () => {
+  it("adds steps up by kind, in the order of the bar", () => {
+    expect(kindCounts({ queued: 2, pulling: 1, verifying: 1, done: 3, "rolled-back": 1 })).toEqual([
+      ["done", 3],
+      ["bad", 1],
+      ["busy", 2],
+      ["queued", 2],
+    ]);
+  });
+});
+
+describe("format", () => {
+  it("says times, angles and rates as people do", () => {
+    expect([900, 42_000, 600_000, 7_300_000, 400_000_000].map(age)).toEqual(["0 s", "42 s", "10 min", "2 h", "4 d"]);
+    expect(duration(1234)).toBe("1.2 s");
+    expect([0, Math.PI / 2, (3 * Math.PI) / 2].map(degrees)).toEqual(["0°", "90°", "-90°"]);
+    expect([0, 2.04, 19.97].map(hertz)).toEqual(["0 Hz", "2.0 Hz", "20 Hz"]);
+    expect(fixed(-0.001, 2)).toBe("0.00");
+    expect(shortDigest("sha256:0123456789abcdef")).toBe("sha256:0123456789ab");
+  });
+});
