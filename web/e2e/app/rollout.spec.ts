@@ -45,7 +45,7 @@ test("the server's refusal stands beside the field", async ({ page }) => {
 });
 
 test("pause, resume and abort are confirmed, and say why they cannot be used", async ({ page, request }) => {
-  await request.post("/api/v1/rollouts", { data: { image: "registry.local/amr:3.0", robots: "all" } });
+  await request.post("/api/v1/rollouts", { data: { image: "registry.local/slow:3.0", robots: "all" } });
   await page.goto("/rollouts/r-1");
   const state = page.getByRole("status", { name: "State of the rollout" });
   const resume = page.getByRole("button", { name: "Resume" });
@@ -61,7 +61,8 @@ test("pause, resume and abort are confirmed, and say why they cannot be used", a
   await page.getByRole("button", { name: "Abort" }).click();
   await expect(page.getByRole("dialog")).toContainText(/The others keep what they run.*robot5/);
   await page.getByRole("button", { name: "Abort rollout" }).click();
-  await expect(state).toHaveText("aborted");
+  await expect(state).toHaveText(/stopping|aborted/);
+  await expect(state).toHaveText("aborted", { timeout: 15_000 });
   await expect(page.getByRole("button", { name: "Abort" })).toHaveAccessibleDescription(
     "The rollout has ended: it is aborted.",
   );

@@ -32,12 +32,12 @@ export class Fleet {
     this.heard6 = Date.now() - 42_000;
     this.images = new Map();
     this.events = [];
-    this.empty = false;
+    this.size = 6;
     this.event("alarm", "robot.offline", "robot6 is offline", { robot: "robot6" });
   }
 
   ids() {
-    return this.empty ? [] : [1, 2, 3, 4, 5, 6].map((h) => `robot${h}`);
+    return Array.from({ length: this.size }, (_, i) => `robot${i + 1}`);
   }
 
   event(severity, kind, text, about = {}) {
@@ -49,12 +49,13 @@ export class Fleet {
   /** Where robot h is at a time in ms: at most 1 m/s on a circle of its own. */
   pose(h, at = Date.now()) {
     const t = (h === 6 ? this.heard6 : at) / 1000;
-    const radius = 1 + h * 0.4;
+    const radius = 1 + (h % 40) * 0.4;
+    const rowOf = Math.floor(h / 40);
     const angle = (t * 0.8) / radius + h;
     const yaw = (angle + Math.PI / 2) % (2 * Math.PI);
     return {
-      x: -7 + h * 2.2 + radius * Math.cos(angle) * 0.6,
-      y: radius * Math.sin(angle),
+      x: -7 + (h % 40) * 2.2 + radius * Math.cos(angle) * 0.6,
+      y: rowOf * 3 + radius * Math.sin(angle),
       yaw,
       speed: h === 6 ? 0 : 0.8,
     };
@@ -65,7 +66,7 @@ export class Fleet {
   }
 
   battery(h) {
-    const charge = h === 4 ? 0.09 : 0.5 + h * 0.07;
+    const charge = h === 4 ? 0.09 : 0.5 + (h % 7) * 0.07;
     return {
       charge,
       voltage: 24.5,

@@ -1,6 +1,7 @@
 // Rollouts that go through their steps by the clock, one robot at a time.
 const steps = ["pulling", "waiting", "replacing", "verifying", "done"];
 const stepMs = 200;
+const slowStepMs = 2000;
 const gates = [
   { name: "container", outcome: "pass", reason: "running" },
   { name: "nodes", outcome: "inconclusive", reason: "1 of 2 nodes are back" },
@@ -75,9 +76,12 @@ export class Rollouts {
     const r = this.plan(spec);
     this.all.set(r.id, r);
     this.tell(r, r.robots, true);
-    const timer = setInterval(() => {
-      if (this.advance(r)) clearInterval(timer);
-    }, stepMs);
+    const timer = setInterval(
+      () => {
+        if (this.advance(r)) clearInterval(timer);
+      },
+      spec.image.includes("slow") ? slowStepMs : stepMs,
+    );
     return r;
   }
 

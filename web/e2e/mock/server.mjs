@@ -78,7 +78,10 @@ const levers = {
     user = { name: "vic", role: "viewer" };
   },
   empty: () => {
-    fleet.empty = true;
+    fleet.size = 0;
+  },
+  many: () => {
+    fleet.size = 1000;
   },
   hold: () => {
     rollouts.held = "the store cannot be reached";

@@ -32,6 +32,11 @@ export class App {
       if (unauthorized.value === undefined) void this.connect();
     });
     effect(() => this.lookForMaps());
+    effect(() => {
+      const hello = this.store.hello.value;
+      if (hello !== undefined) this.user.value = hello.user;
+      if (hello !== undefined || this.store.eventGap.value) void this.readEarlierEvents();
+    });
     const frame = (now: number) => {
       this.map?.frame(now);
       if (this.source !== undefined) this.store.drawn(this.source);
@@ -65,7 +70,6 @@ export class App {
       if (this.source === source) this.store.take(t);
     });
     if (document.hidden) source.setHidden(true);
-    void this.readEarlierEvents();
   }
 
   private async readEarlierEvents(): Promise<void> {

@@ -39,7 +39,7 @@ export function EventPanel(): JSX.Element {
       <div class="detail-head">
         <h1>Events</h1>
         <p class="muted">
-          {app.store.eventGap.value ? "Some events were lost between two connections. " : ""}
+          {app.store.eventGap.value ? "Some events were lost between two connections and are being read. " : ""}
           {events.length >= eventsKept ? `The newest ${eventsKept}.` : ""}
         </p>
       </div>

@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import type { Rollout, RolloutRobot } from "../api/types";
 import { count } from "../ui/format";
+import { app } from "./app";
 
 /** Robots that take part, by wave. */
 export function waves(r: Rollout): Map<number, RolloutRobot[]> {
@@ -12,6 +13,10 @@ export function waves(r: Rollout): Map<number, RolloutRobot[]> {
 
 export function takingPart(r: Rollout): RolloutRobot[] {
   return r.robots.filter((x) => x.step !== "skipped");
+}
+
+function nameOf(r: RolloutRobot): string {
+  return app.store.byId.value.get(r.robot)?.name ?? r.robot;
 }
 
 export function PlanView({ plan }: { plan: Rollout }): JSX.Element {
@@ -40,6 +45,7 @@ export function PlanView({ plan }: { plan: Rollout }): JSX.Element {
               {robots.map((r) => (
                 <li key={r.robot} class="tag" title={`${r.container} on ${r.engine}, from ${r.from.ref}`}>
                   {r.robot}
+                  {nameOf(r) !== r.robot && <span class="muted">{nameOf(r)}</span>}
                 </li>
               ))}
             </ul>

@@ -1,7 +1,7 @@
 // The inputs of a new rollout, each with the server's refusal beside it.
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { api } from "../api/client";
+import { ApiError, api } from "../api/client";
 import type { Form, Refusal } from "./rolloutform";
 
 interface Props {
@@ -88,13 +88,16 @@ export function repositoryOf(image: string): string | undefined {
   return colon > image.lastIndexOf("/") && !image.includes("@") ? image.slice(0, colon) : undefined;
 }
 
+/** The service has no registry to ask for tags. */
+let noRegistry = false;
+
 /** The tags that the registry has of the repository that is being typed. */
 function Tags({ image, id }: { image: string; id: string }): JSX.Element {
   const [tags, setTags] = useState<readonly string[]>([]);
   const repository = repositoryOf(image);
   useEffect(() => {
     setTags([]);
-    if (repository === undefined || repository === "") return;
+    if (noRegistry || repository === undefined || repository === "") return;
     let left = false;
     const timer = setTimeout(() => {
       api
@@ -102,8 +105,9 @@ function Tags({ image, id }: { image: string; id: string }): JSX.Element {
         .then((t) => {
           if (!left) setTags(t.tags);
         })
-        .catch(() => {
+        .catch((cause: unknown) => {
           // Suggestions only: the plan says what is wrong with the image.
+          if (cause instanceof ApiError && cause.code === "unavailable") noRegistry = true;
         });
     }, 300);
     return () => {

@@ -187,5 +187,10 @@ describe("FleetStore", () => {
     store.take({ kind: "message", message: { op: "event", gap: false, events: [event(4), event(5)] } });
     store.addEarlierEvents([event(1), event(2), event(3)]);
     expect(store.events.value.map((e) => e.seq)).toEqual([1, 2, 3, 4, 5]);
+    store.take({ kind: "message", message: { op: "event", gap: true, events: [event(90)] } });
+    expect(store.eventGap.value).toBe(true);
+    store.addEarlierEvents([event(88), event(89), event(90)]);
+    expect(store.events.value.map((e) => e.seq)).toEqual([88, 89, 90]);
+    expect(store.eventGap.value).toBe(false);
   });
 });

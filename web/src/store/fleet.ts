@@ -47,6 +47,7 @@ export class FleetStore {
   readonly robots: Signal<readonly RobotRow[]> = signal([]);
   /** Newest last. */
   readonly events: Signal<readonly FleetEvent[]> = signal([]);
+  /** Events were lost between two sessions, and have to be read from the API. */
   readonly eventGap = signal(false);
   readonly engines: Signal<readonly Engine[]> = signal([]);
   readonly rollouts: Signal<ReadonlyMap<string, Rollout>> = signal(new Map());
@@ -117,6 +118,7 @@ export class FleetStore {
   /** Takes in events read from the API, which are older than those of the stream. */
   addEarlierEvents(earlier: readonly FleetEvent[]): void {
     const first = this.events.value[0]?.seq ?? Number.POSITIVE_INFINITY;
+    this.eventGap.value = false;
     this.events.value = [...earlier.filter((e) => e.seq < first), ...this.events.value].slice(-eventsKept);
   }
 
@@ -195,7 +197,11 @@ export class FleetStore {
   }
 
   private event(m: EventMessage): void {
-    if (m.gap) this.eventGap.value = true;
+    if (m.gap) {
+      // What is older is read from the API again, see addEarlierEvents.
+      this.events.value = [];
+      this.eventGap.value = true;
+    }
     const last = this.events.value.at(-1)?.seq ?? 0;
     const fresh = m.events.filter((e) => e.seq > last);
     if (fresh.length > 0) this.events.value = [...this.events.value, ...fresh].slice(-eventsKept);

@@ -34,8 +34,8 @@ export function hertz(hz: number): string {
   return hz < 10 ? `${hz.toFixed(1)} Hz` : `${Math.round(hz)} Hz`;
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 
 export function timeOfDay(iso: string): string {
   return clock.format(new Date(iso));
