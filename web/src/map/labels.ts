@@ -13,7 +13,9 @@ export interface Label {
 }
 
 const mostLabels = 250;
+/** A label's height, and the width of the cells that it takes, in pixels. */
 const height = 20;
+const cell = 24;
 
 interface Placed {
   readonly root: HTMLElement;
@@ -23,19 +25,22 @@ interface Placed {
 
 /** Chooses the labels that do not cover each other, important ones first. Pure. */
 export function declutter(labels: readonly Label[]): Label[] {
-  const taken = new Set<string>();
+  const taken = new Set<number>();
   const shown: Label[] = [];
-  const ordered = [...labels].sort((a, b) => Number(b.important) - Number(a.important));
-  for (const l of ordered) {
-    if (shown.length === mostLabels) break;
-    const width = (l.text.length + l.note.length) * 7 + 16;
-    const cells: string[] = [];
-    for (let x = l.x - width / 2; x <= l.x + width / 2; x += 24) {
-      cells.push(`${Math.round(x / 24)}:${Math.round(l.y / height)}`);
+  for (const important of [true, false]) {
+    for (const l of labels) {
+      if (l.important !== important) continue;
+      if (shown.length === mostLabels) return shown;
+      const half = ((l.text.length + l.note.length) * 7 + 16) / 2;
+      const first = Math.round((l.x - half) / cell);
+      const last = Math.round((l.x + half) / cell);
+      const row = Math.round(l.y / height) * 65_536;
+      let free = true;
+      for (let c = first; c <= last && free; c++) free = !taken.has(row + c);
+      if (!free && !important) continue;
+      for (let c = first; c <= last; c++) taken.add(row + c);
+      shown.push(l);
     }
-    if (cells.some((c) => taken.has(c)) && !l.important) continue;
-    for (const c of cells) taken.add(c);
-    shown.push(l);
   }
   return shown;
 }

@@ -78,8 +78,16 @@ export class RobotInstances {
       larger.set(this.data);
       this.data = larger;
     }
-    this.data.set([dx, dy, yaw, ...tone, shapes[look.shape], selected ? 1 : 0], this.n * floats);
-    this.n++;
+    const d = this.data;
+    let at = this.n++ * floats;
+    d[at++] = dx;
+    d[at++] = dy;
+    d[at++] = yaw;
+    d[at++] = tone[0];
+    d[at++] = tone[1];
+    d[at++] = tone[2];
+    d[at++] = shapes[look.shape];
+    d[at] = selected ? 1 : 0;
   }
 }
 
