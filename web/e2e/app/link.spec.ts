@@ -9,6 +9,7 @@ test("a lost link is said, everything turns grey, and the return restores it", a
   await expect(banner).toContainText("No link to the service");
   await expect(page.locator(".map-label", { hasText: "robot1" })).toContainText("no link");
   await expect(page.getByRole("list", { name: "Robots" }).getByRole("listitem")).toHaveCount(6);
+  await expect(page.getByRole("link", { name: /^robot1/ })).toContainText(/no link · was live \d+ s ago/);
   await lever("link-up");
   await expect(banner).toBeHidden({ timeout: 15_000 });
   await expectAtTruePositions(page, 6, 5000);

@@ -31,7 +31,9 @@ test("a click on a robot selects it, a click beside it selects nothing", async (
 });
 
 test("zooms by the wheel, follows, and fits all again", async ({ page }) => {
+  const floor = page.waitForResponse(/\/0\/0\.png$/);
   await page.goto("/robots/robot1");
+  await floor; // until then all that is fitted are the robots
   await expectAtTruePositions(page, 6, 5000);
   const spread = async () => {
     const xs = (await drawn(page)).map((r) => r.left);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { age, degrees, duration, fixed, hertz, shortDigest } from "../ui/format";
+import { age, degrees, duration, fixed, hertz, shortDigest, shortImage } from "../ui/format";
 import { formatRoute, parseRoute } from "../ui/route";
 import { emptyForm, notANumber, specOf } from "./rolloutform";
 import { kindCounts } from "./rolloutsteps";
@@ -61,6 +61,10 @@ describe("format", () => {
     expect([0, Math.PI / 2, (3 * Math.PI) / 2].map(degrees)).toEqual(["0°", "90°", "-90°"]);
     expect([0, 2.04, 19.97].map(hertz)).toEqual(["0 Hz", "2.0 Hz", "20 Hz"]);
     expect(fixed(-0.001, 2)).toBe("0.00");
+    expect(["r:5/a/amr:2", `r/amr@sha256:${"0123456789abcdef".repeat(4)}`].map(shortImage)).toEqual([
+      "amr:2",
+      "amr@0123456789ab",
+    ]);
     expect(shortDigest("sha256:0123456789abcdef")).toBe("sha256:0123456789ab");
   });
 });

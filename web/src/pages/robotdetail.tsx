@@ -81,12 +81,14 @@ function BatteryFacts({ battery }: { battery: Battery }): JSX.Element {
 function Quality({ row }: { row: RobotRow }): JSX.Element {
   const quality = row.state?.quality ?? "unseen";
   const heard = app.store.heard(row);
-  const { tone } = attention(row);
+  const linked = app.linked.value;
+  const tone = linked ? attention(row).tone : "none";
+  const said = linked ? quality : `no link, was ${quality}`;
   return (
     <div class="line">
       <RobotMark quality={quality} tone={tone} />
       <span class={quality === "live" || quality === "late" ? "" : "warn"} role="status" aria-label="Data quality">
-        {heard === undefined ? quality : `${quality}, heard ${age(everySecond.value - heard)} ago`}
+        {heard === undefined ? said : `${said}, heard ${age(everySecond.value - heard)} ago`}
       </span>
       <button
         type="button"
@@ -130,7 +132,7 @@ function About({ robot }: { robot: Robot }): JSX.Element {
 
 function Reasons({ row }: { row: RobotRow }): JSX.Element | null {
   const { tone, reasons } = attention(row);
-  if (tone === "none") return null;
+  if (tone === "none" || !app.linked.value) return null;
   return (
     <ul class={tone} aria-label="Needs attention">
       {reasons.map((r) => (

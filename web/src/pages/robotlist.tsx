@@ -4,7 +4,7 @@ import { qualities } from "../api/types";
 import { attention } from "../store/attention";
 import { everySecond } from "../store/clock";
 import type { RobotRow } from "../store/fleet";
-import { age, count, percent } from "../ui/format";
+import { age, count, percent, shortImage } from "../ui/format";
 import { RobotMark } from "../ui/marks";
 import { go, hrefTo, route, type Show } from "../ui/route";
 import { app } from "./app";
@@ -21,19 +21,20 @@ function ageText(row: RobotRow): string {
 function subline(row: RobotRow): { text: string; kind: string } {
   const s = row.state;
   if (s === undefined) return { text: "no state yet", kind: "muted" };
+  if (!app.linked.value) return { text: `no link · was ${s.quality} ${ageText(row)} ago`, kind: "muted" };
   const { tone, reasons } = attention(row);
   if (tone !== "none") {
     const late = s.quality === "offline" || s.quality === "stale" ? ` for ${ageText(row)}` : "";
     return { text: reasons.map((r) => (r === "offline" ? `offline${late}` : r)).join(" · "), kind: tone };
   }
-  const images = s.containers.filter((c) => c.role === "current").map((c) => c.image.split("/").at(-1) ?? c.image);
+  const images = s.containers.filter((c) => c.role === "current").map((c) => shortImage(c.image));
   return { text: [row.namespace, ...images].join(" · "), kind: "muted" };
 }
 
 function Row({ row, index, total }: { row: RobotRow; index: number; total: number }): JSX.Element {
   const { section, id } = route.value;
   const s = row.state;
-  const { tone } = attention(row);
+  const tone = app.linked.value ? attention(row).tone : "none";
   const sub = subline(row);
   const charge = s?.battery?.charge;
   const selected = section !== "rollouts" && id === row.id;

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { api, reasonOf } from "../api/client";
 import type { Rollout, RolloutAction } from "../api/types";
-import { count, shortDigest } from "../ui/format";
+import { count, shortDigest, shortImage } from "../ui/format";
 import { CloseMark } from "../ui/marks";
 import { hrefTo } from "../ui/route";
 import { ActionButton, Ago, Section } from "../ui/widgets";
@@ -147,7 +147,7 @@ export function RolloutDetail({ id }: { id: string }): JSX.Element {
       left = true;
     };
   }, [id, linked, r === undefined, whole]);
-  const title = r === undefined ? id : (r.image.ref.split("/").at(-1) ?? r.image.ref);
+  const title = r === undefined ? id : shortImage(r.image.ref);
   return (
     <aside class="detail wide" aria-label={`Rollout ${title}`} tabIndex={-1}>
       <div class="detail-head">

@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { api } from "../api/client";
 import type { RolloutSummary } from "../api/types";
-import { count } from "../ui/format";
+import { count, shortImage } from "../ui/format";
 import { hrefTo, route } from "../ui/route";
 import { Ago, usePolled } from "../ui/widgets";
 import { app } from "./app";
@@ -12,7 +12,7 @@ import { ended, stateTone } from "./rolloutsteps";
 const againMs = 5000;
 
 function Row({ r }: { r: RolloutSummary }): JSX.Element {
-  const image = r.image.ref.split("/").at(-1) ?? r.image.ref;
+  const image = shortImage(r.image.ref);
   return (
     <li>
       <a

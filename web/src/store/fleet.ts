@@ -33,7 +33,6 @@ export interface RobotRow {
   /** Undefined until its first state arrives. */
   readonly state: RobotState | undefined;
 }
-
 /** Events kept in the page; older ones are read from the API. */
 export const eventsKept = 500;
 
@@ -47,7 +46,7 @@ export class FleetStore {
   readonly robots: Signal<readonly RobotRow[]> = signal([]);
   /** Newest last. */
   readonly events: Signal<readonly FleetEvent[]> = signal([]);
-  /** Events were lost between two sessions, and have to be read from the API. */
+  /** Events were lost between two sessions; the API has them. */
   readonly eventGap = signal(false);
   readonly engines: Signal<readonly Engine[]> = signal([]);
   readonly rollouts: Signal<ReadonlyMap<string, Rollout>> = signal(new Map());
@@ -198,7 +197,6 @@ export class FleetStore {
 
   private event(m: EventMessage): void {
     if (m.gap) {
-      // What is older is read from the API again, see addEarlierEvents.
       this.events.value = [];
       this.eventGap.value = true;
     }

@@ -51,6 +51,13 @@ export function shortDigest(digest: string): string {
   return hash === undefined ? digest.slice(0, 12) : `${kind}:${hash.slice(0, 12)}`;
 }
 
+/** The last part of an image reference, "amr:2.1" or "amr@0123456789ab". */
+export function shortImage(ref: string): string {
+  const last = ref.split("/").at(-1) ?? ref;
+  const [name, hash] = last.split("@sha256:");
+  return hash === undefined ? last : `${name}@${hash.slice(0, 12)}`;
+}
+
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`;
 }
