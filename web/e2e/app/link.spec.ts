@@ -29,6 +29,8 @@ test("asks for a token, keeps it for the tab, and asks again when it is wrong", 
   await expectAtTruePositions(page, 6, 5000);
   await page.reload();
   await expectAtTruePositions(page, 6, 5000);
+  await lever("change-token");
+  await expect(dialog).toContainText("a bearer token is needed", { timeout: 15_000 });
 });
 
 test("an empty fleet explains itself", async ({ page, lever }) => {

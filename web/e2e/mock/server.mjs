@@ -74,6 +74,10 @@ const levers = {
   "ask-token": () => {
     token = "secret";
   },
+  "change-token": () => {
+    token = "another";
+    for (const s of sessions) s.ws.terminate();
+  },
   viewer: () => {
     user = { name: "vic", role: "viewer" };
   },

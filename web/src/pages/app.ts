@@ -33,6 +33,10 @@ export class App {
     });
     effect(() => this.lookForMaps());
     effect(() => {
+      // A socket does not say that the token is wrong; this request does, by `unauthorized`.
+      if (this.store.link.value.state === "lost") void api.me().catch(() => undefined);
+    });
+    effect(() => {
       const hello = this.store.hello.value;
       if (hello !== undefined) this.user.value = hello.user;
       if (hello !== undefined || this.store.eventGap.value) void this.readEarlierEvents();

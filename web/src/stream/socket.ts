@@ -119,6 +119,7 @@ export class StreamSocket implements TelemetrySource {
 
   private lost(reason: string): void {
     if (this.closed) return;
+    clearTimeout(this.timer);
     const asked = this.goodbye?.reconnectMs;
     const wait = Math.max(asked ?? 0, backoff(this.attempt++, this.env.random));
     const stay = asked === 0;
