@@ -223,7 +223,7 @@ func (a *app) openServer() {
 		Registry: a.registry, Hub: a.hub, Rollouts: a.rollouts, Auth: a.auth, App: web.App(),
 		Foxglove: foxglove.New(foxglove.Options{Source: a, Name: "muster", Log: a.log}),
 		Origins:  a.cfg.Auth.Origins, Log: a.log, Version: buildVersion(), Started: a.started,
-		Domains: a.domainStates, Store: a.storeState, Runner: a.runnerState, Audit: a.audit, Observe: metrics.Observe,
+		Domains: a.domainStates, Domain: a.follower, Store: a.storeState, Runner: a.runnerState, Audit: a.audit, Observe: metrics.Observe,
 		Live: a.health.Live(), Ready: a.health.Ready(), Startup: a.health.Startup(), Metrics: metrics.Handler(),
 	})
 }

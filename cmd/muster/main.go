@@ -37,7 +37,8 @@ func rootCommand() *cobra.Command {
 		Long: "Muster follows the robots of a ROS 2 domain and the containers on their Docker\n" +
 			"Engines, rolls new images out robot by robot, and shows it all on a live map.",
 	}
-	root.AddCommand(serveCommand(), rolloutCommand(), doctorCommand(), healthCommand())
+	root.AddCommand(serveCommand(), rolloutCommand(), nodeCommand(), topicCommand(), serviceCommand(), paramCommand(), lifecycleCommand(),
+		doctorCommand(), healthCommand())
 	return root
 }
 

@@ -63,6 +63,18 @@ func TestBadInput(t *testing.T) {
 		good, _ := m.robot("robot1")
 		assert.Equal(t, fleet.QualityLive, good.Quality, "the others go on")
 	})
+	t.Run("the graph by the command", func(t *testing.T) {
+		run := func(args ...string) string {
+			out, err := exec.Command(program(t, "muster"), append(args, "--server", m.url)...).CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			return string(out)
+		}
+		assert.Contains(t, run("node", "list", "robot1"), `"/robot1/battery_monitor"`)
+		assert.Contains(t, run("topic", "echo", "robot1", "odom"), `"frame_id": "map"`)
+		out, err := exec.Command(program(t, "muster"), "service", "call", "robot1", "none", "{}", "--server", m.url).CombinedOutput()
+		require.Error(t, err)
+		assert.Contains(t, string(out), "/robot1/none")
+	})
 	t.Run("dead engine", func(t *testing.T) {
 		w.engine.Kill()
 		engine := func() (e fleet.Engine) {

@@ -28,12 +28,20 @@ func (a *app) Robot(id string) (fleet.Robot, bool) { return a.registry.Robot(id)
 
 // Open reads any topic of a domain that was joined.
 func (a *app) Open(domain int, topic string, bound int) (*ros.RawStream, error) {
-	for _, d := range a.domains {
-		if d.participant.DomainID() == domain {
-			return d.follower.Open(topic, bound)
-		}
+	if f := a.follower(domain); f != nil {
+		return f.Open(topic, bound)
 	}
 	return nil, fmt.Errorf("open %s: ROS domain %d is not joined", topic, domain)
+}
+
+// follower is that of a domain, nil when it was not joined.
+func (a *app) follower(domain int) *ros.Follower {
+	for _, d := range a.domains {
+		if d.participant.DomainID() == domain {
+			return d.follower
+		}
+	}
+	return nil
 }
 
 func (a *app) domainStates() []api.Domain {

@@ -22,6 +22,7 @@ var (
 type (
 	notFound     struct{ text string }
 	forbidden    struct{ text string }
+	conflict     struct{ text string }
 	unavailable  struct{ text string }
 	unauthorized struct{ err error }
 	badType      struct{ text string }
@@ -29,6 +30,7 @@ type (
 
 func (e *notFound) Error() string     { return e.text }
 func (e *forbidden) Error() string    { return e.text }
+func (e *conflict) Error() string     { return e.text }
 func (e *unavailable) Error() string  { return e.text }
 func (e *unauthorized) Error() string { return e.err.Error() }
 func (e *badType) Error() string      { return e.text }
@@ -79,7 +81,7 @@ func classify(err error) (status int, code string) {
 		return http.StatusUnsupportedMediaType, "invalid"
 	case errors.Is(err, rollout.ErrNotFound), is[*notFound](err):
 		return http.StatusNotFound, "not_found"
-	case errors.Is(err, rollout.ErrConflict), errors.As(err, &locked), errors.Is(err, rollout.ErrStale):
+	case errors.Is(err, rollout.ErrConflict), errors.As(err, &locked), errors.Is(err, rollout.ErrStale), is[*conflict](err):
 		return http.StatusConflict, "conflict"
 	case is[*unauthorized](err):
 		return http.StatusUnauthorized, "unauthorized"

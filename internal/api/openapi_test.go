@@ -81,6 +81,9 @@ func (d *document) check(at string, schema map[string]any, v any) (wrong []strin
 
 func (d *document) checkObject(at string, schema, v map[string]any) (wrong []string) {
 	properties, _ := schema["properties"].(map[string]any)
+	if schema["additionalProperties"] == true {
+		return nil // a ROS message: its fields are its type's
+	}
 	if more, ok := schema["additionalProperties"].(map[string]any); ok {
 		for key, value := range v {
 			wrong = append(wrong, d.check(at+"."+key, more, value)...)

@@ -28,12 +28,20 @@ const (
 
 func (s *Server) routes() []route {
 	const (
-		viewer, operator = stream.RoleViewer, stream.RoleOperator
-		get, post        = http.MethodGet, http.MethodPost
+		viewer, operator, engineer = stream.RoleViewer, stream.RoleOperator, stream.RoleEngineer
+		get, post                  = http.MethodGet, http.MethodPost
 	)
 	return []route{
 		{method: get, path: "/api/v1/robots", role: viewer, handler: s.listRobots},
 		{method: get, path: "/api/v1/robots/{id}", role: viewer, handler: s.getRobot},
+		{method: get, path: "/api/v1/robots/{id}/nodes", role: viewer, handler: s.listNodes},
+		{method: get, path: "/api/v1/robots/{id}/echo", role: viewer, handler: s.echoTopic},
+		{method: post, path: "/api/v1/robots/{id}/publish", role: engineer, handler: s.publishTopic, audited: true},
+		{method: post, path: "/api/v1/robots/{id}/call", role: engineer, handler: s.callService, audited: true},
+		{method: get, path: "/api/v1/robots/{id}/parameters", role: viewer, handler: s.listParameters},
+		{method: post, path: "/api/v1/robots/{id}/parameters", role: engineer, handler: s.setParameter, audited: true},
+		{method: get, path: "/api/v1/robots/{id}/lifecycle", role: viewer, handler: s.getLifecycle},
+		{method: post, path: "/api/v1/robots/{id}/lifecycle", role: engineer, handler: s.changeLifecycle, audited: true},
 		{method: get, path: "/api/v1/engines", role: viewer, handler: s.listEngines},
 		{method: get, path: "/api/v1/maps", role: viewer, handler: s.listMaps},
 		{method: get, path: "/api/v1/maps/{hash}/{col}/{row}.png", role: viewer, handler: s.getTile},
@@ -42,7 +50,7 @@ func (s *Server) routes() []route {
 		{method: post, path: "/api/v1/rollouts", role: operator, handler: s.startRollout, audited: true}, // more in the handler
 		{method: get, path: "/api/v1/rollouts/{id}", role: viewer, handler: s.getRollout},
 		{method: post, path: "/api/v1/rollouts/{id}/pause", role: operator, handler: s.wish("pause"), audited: true},
-		{method: post, path: "/api/v1/rollouts/{id}/resume", role: stream.RoleEngineer, handler: s.wish("resume"), audited: true},
+		{method: post, path: "/api/v1/rollouts/{id}/resume", role: engineer, handler: s.wish("resume"), audited: true},
 		{method: post, path: "/api/v1/rollouts/{id}/abort", role: operator, handler: s.wish("abort"), audited: true},
 		{method: get, path: "/api/v1/images", role: viewer, handler: s.listImages},
 		{method: get, path: "/api/v1/system", role: viewer, handler: s.getSystem},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/muster-fleet/muster/internal/fleet"
 	"github.com/muster-fleet/muster/internal/rollout"
+	"github.com/muster-fleet/muster/internal/ros"
 	"github.com/muster-fleet/muster/internal/stream"
 )
 
@@ -66,6 +67,7 @@ type Options struct {
 	Version string
 	Started time.Time
 	Domains func() []Domain                                                // the ROS domains
+	Domain  func(id int) *ros.Follower                                     // one of them, nil when it is not followed
 	Store   func() Check                                                   // the store of rollouts
 	Runner  func() Runner                                                  // who runs rollouts
 	Images  func(ctx context.Context, repository string) ([]string, error) // tags at the registry

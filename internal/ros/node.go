@@ -54,6 +54,54 @@ func (f *Follower) GetParameters(ctx context.Context, node string, names ...stri
 	return values, nil
 }
 
+// ErrRefused says that a node refused a parameter's value.
+var ErrRefused = errors.New("the node refuses")
+
+// ParameterFromJSON makes a parameter's value of a decoded JSON value: a number
+// without a fraction is an integer, and a list has elements of one type.
+func ParameterFromJSON(value any) (any, error) {
+	list, ok := value.([]any)
+	if !ok {
+		_, err := toParameter(value)
+		return value, err
+	}
+	if len(list) == 0 {
+		return []string{}, nil
+	}
+	switch list[0].(type) {
+	case bool:
+		return listOf[bool](list)
+	case string:
+		return listOf[string](list)
+	case float64:
+		numbers, err := listOf[float64](list)
+		if err != nil {
+			return nil, err
+		}
+		whole := make([]int64, 0, len(numbers))
+		for _, n := range numbers {
+			if n != math.Trunc(n) {
+				return numbers, nil
+			}
+			whole = append(whole, int64(n))
+		}
+		return whole, nil
+	}
+	return nil, fmt.Errorf("a list of %T is no parameter", list[0])
+}
+
+func listOf[T any](list []any) ([]T, error) {
+	out := make([]T, 0, len(list))
+	for i, v := range list {
+		t, ok := v.(T)
+		if !ok {
+			return nil, fmt.Errorf("element %d is a %T among %Ts", i, v, t)
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
 // SetParameter sets one parameter of a node; the error carries the node's reason
 // when it refuses.
 func (f *Follower) SetParameter(ctx context.Context, node, name string, value any) error {
@@ -70,7 +118,7 @@ func (f *Follower) SetParameter(ctx context.Context, node, name string, value an
 		return fmt.Errorf("set parameter %s of %s: %d results", name, node, len(reply.Results))
 	}
 	if r := reply.Results[0]; !r.Successful {
-		return fmt.Errorf("set parameter %s of %s: the node refuses: %s", name, node, r.Reason)
+		return fmt.Errorf("set parameter %s of %s: %w: %s", name, node, ErrRefused, r.Reason)
 	}
 	return nil
 }
@@ -148,6 +196,12 @@ var transitions = map[string]uint8{
 	"cleanup":    lifecycle_msgs.TransitionTransitionCleanup,
 	"activate":   lifecycle_msgs.TransitionTransitionActivate,
 	"deactivate": lifecycle_msgs.TransitionTransitionDeactivate,
+}
+
+// ValidTransition reports whether ChangeLifecycle knows a transition.
+func ValidTransition(name string) bool {
+	_, ok := transitions[name]
+	return ok || name == "shutdown"
 }
 
 // ChangeLifecycle asks a managed node for a transition: configure, cleanup,

@@ -38,6 +38,113 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/robots/{id}/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The nodes in the robot's namespace with their endpoints */
+        get: operations["listNodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/robots/{id}/echo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One sample of a topic, as JSON
+         * @description Waits up to 5 s. Long lists are cut after 100 elements.
+         */
+        get: operations["echoTopic"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/robots/{id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Publish one message to a topic that somebody subscribes to */
+        post: operations["publishTopic"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/robots/{id}/call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Call a service of a node on Cyclone DDS */
+        post: operations["callService"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/robots/{id}/parameters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All parameters of a node */
+        get: operations["listParameters"];
+        put?: never;
+        /** Set one parameter of a node */
+        post: operations["setParameter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/robots/{id}/lifecycle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The state of a managed node */
+        get: operations["getLifecycle"];
+        put?: never;
+        /** Ask a managed node for a transition */
+        post: operations["changeLifecycle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/engines": {
         parameters: {
             query?: never;
@@ -388,6 +495,92 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        NodeList: {
+            nodes: components["schemas"]["NodeInfo"][];
+        };
+        NodeInfo: {
+            /** @description full name, /robot1/driver */
+            name: string;
+            enclave: string;
+            host: string;
+            /** @description GUID in hexadecimal */
+            participant: string;
+            publishers: components["schemas"]["Endpoint"][];
+            subscriptions: components["schemas"]["Endpoint"][];
+            services: components["schemas"]["Endpoint"][];
+            clients: components["schemas"]["Endpoint"][];
+            action_servers: string[];
+        };
+        Endpoint: {
+            name: string;
+            type: string;
+            /** @description RIHS01_…; empty for distributions before Iron */
+            type_hash: string;
+            guid: string;
+            /** @description reliability, durability, history, depth, deadline …; durations in ns */
+            qos: {
+                [key: string]: unknown;
+            };
+        };
+        TopicSample: {
+            topic: string;
+            type: string;
+            type_hash: string;
+            bytes: number;
+            /** Format: date-time */
+            source_time: string;
+            /** Format: date-time */
+            receive_time: string;
+            message: {
+                [key: string]: unknown;
+            };
+        };
+        PublishRequest: {
+            /** @description in the robot's namespace; may be relative to it */
+            topic: string;
+            /** @description e.g. std_msgs/msg/String */
+            type: string;
+            /** @description fields that are absent take the type's defaults */
+            message?: {
+                [key: string]: unknown;
+            };
+        };
+        CallRequest: {
+            service: string;
+            request?: {
+                [key: string]: unknown;
+            };
+        };
+        CallReply: {
+            service: string;
+            type: string;
+            reply: {
+                [key: string]: unknown;
+            };
+        };
+        ParameterList: {
+            node: string;
+            /** @description value by name */
+            parameters: {
+                [key: string]: unknown;
+            };
+        };
+        ParameterRequest: {
+            node: string;
+            name: string;
+            /** @description a boolean, number, text, or a list of one of these */
+            value: unknown;
+        };
+        LifecycleState: {
+            node: string;
+            /** @description unconfigured, inactive, active, finalized */
+            state: string;
+        };
+        LifecycleRequest: {
+            node: string;
+            /** @enum {string} */
+            transition: "configure" | "cleanup" | "activate" | "deactivate" | "shutdown";
+        };
         Error: {
             error: {
                 /** @enum {string} */
@@ -1029,6 +1222,220 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Robot"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listNodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Robot id */
+                id: components["parameters"]["RobotID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The nodes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    echoTopic: {
+        parameters: {
+            query: {
+                topic: string;
+            };
+            header?: never;
+            path: {
+                /** @description Robot id */
+                id: components["parameters"]["RobotID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sample */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopicSample"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    publishTopic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Robot id */
+                id: components["parameters"]["RobotID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PublishRequest"];
+            };
+        };
+        responses: {
+            /** @description It was written */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    callService: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Robot id */
+                id: components["parameters"]["RobotID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallRequest"];
+            };
+        };
+        responses: {
+            /** @description The reply */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallReply"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listParameters: {
+        parameters: {
+            query: {
+                node: string;
+            };
+            header?: never;
+            path: {
+                /** @description Robot id */
+                id: components["parameters"]["RobotID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The parameters */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ParameterList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    setParameter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Robot id */
+                id: components["parameters"]["RobotID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ParameterRequest"];
+            };
+        };
+        responses: {
+            /** @description It was set */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getLifecycle: {
+        parameters: {
+            query: {
+                node: string;
+            };
+            header?: never;
+            path: {
+                /** @description Robot id */
+                id: components["parameters"]["RobotID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LifecycleState"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    changeLifecycle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Robot id */
+                id: components["parameters"]["RobotID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LifecycleRequest"];
+            };
+        };
+        responses: {
+            /** @description The state after it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LifecycleState"];
                 };
             };
             default: components["responses"]["Error"];

@@ -1,0 +1,172 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/muster-fleet/muster/internal/fleet"
+	"github.com/muster-fleet/muster/internal/ros"
+	"github.com/muster-fleet/muster/internal/ros/rostest"
+	"github.com/muster-fleet/muster/msgs/lifecycle_msgs"
+	"github.com/muster-fleet/muster/msgs/nav_msgs"
+	"github.com/muster-fleet/muster/msgs/rcl_interfaces"
+	"github.com/muster-fleet/muster/msgs/std_srvs"
+)
+
+var services = ros.QoS{Reliability: ros.Reliable, Durability: ros.Volatile, History: ros.KeepLast, Depth: 10}
+
+type marshaler interface {
+	MarshalCDR([]byte) ([]byte, error)
+}
+
+// driver is a robot's participant in a domain in memory.
+type driver struct {
+	t       testing.TB
+	p       *rostest.Participant
+	answers map[ros.ReaderID]func([]byte)
+}
+
+func (d *driver) serve(service, typ string, reply func() marshaler) {
+	w, err := d.p.Advertise(ros.Publication{Topic: "rr/r1/" + service + "Reply", Type: typ + "_Response", RawName: true, QoS: services})
+	require.NoError(d.t, err)
+	id, err := d.p.Subscribe(ros.Subscription{Topic: "rq/r1/" + service + "Request", Type: typ + "_Request", RawName: true, QoS: services})
+	require.NoError(d.t, err)
+	d.answers[id] = func(cdr []byte) {
+		b, err := reply().MarshalCDR(nil)
+		assert.NoError(d.t, err)
+		assert.NoError(d.t, w.Write(append(append(append([]byte{}, b[:4]...), cdr[4:20]...), b[4:]...)))
+	}
+}
+
+// withDomain gives a world a follower of domain 0 and a driver in it.
+func withDomain(t *testing.T) (*world, *driver) {
+	t.Helper()
+	domain := rostest.NewDomain(0)
+	follower := ros.NewFollower(domain.Join(), func(time.Time, ...fleet.Observation) {}, ros.FollowerOptions{})
+	d := &driver{t, domain.Join(), make(map[ros.ReaderID]func([]byte))}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = follower.Run(ctx) })
+	t.Cleanup(func() { cancel(); running.Wait() })
+	odom, err := d.p.Advertise(ros.Publication{
+		Topic: "/r1/odom", Type: "nav_msgs/msg/Odometry",
+		QoS: ros.QoS{Reliability: ros.Reliable, Durability: ros.TransientLocal, Depth: 1},
+	})
+	require.NoError(t, err)
+	m := nav_msgs.NewOdometry()
+	m.Header.FrameID = "map"
+	b, err := m.MarshalCDR(nil)
+	require.NoError(t, err)
+	require.NoError(t, odom.Write(b))
+	d.serve("reset", "std_srvs/srv/Trigger", func() marshaler { return &std_srvs.TriggerResponse{Success: true, Message: "ok"} })
+	d.serve("driver/list_parameters", "rcl_interfaces/srv/ListParameters", func() marshaler {
+		return &rcl_interfaces.ListParametersResponse{Result: rcl_interfaces.ListParametersResult{Names: []string{"speed"}}}
+	})
+	d.serve("driver/get_parameters", "rcl_interfaces/srv/GetParameters", func() marshaler {
+		return &rcl_interfaces.GetParametersResponse{Values: []rcl_interfaces.ParameterValue{{Type: 3, DoubleValue: 0.5}}}
+	})
+	d.serve("driver/set_parameters", "rcl_interfaces/srv/SetParameters", func() marshaler {
+		return &rcl_interfaces.SetParametersResponse{Results: []rcl_interfaces.SetParametersResult{{Reason: "too fast"}}}
+	})
+	d.serve("driver/get_state", "lifecycle_msgs/srv/GetState", func() marshaler {
+		return &lifecycle_msgs.GetStateResponse{CurrentState: lifecycle_msgs.State{Label: "active"}}
+	})
+	d.serve("driver/change_state", "lifecycle_msgs/srv/ChangeState", func() marshaler {
+		return &lifecycle_msgs.ChangeStateResponse{Success: true}
+	})
+	_, err = d.p.Subscribe(ros.Subscription{Topic: "/r1/say", Type: "std_msgs/msg/String", QoS: services})
+	require.NoError(t, err)
+	info, err := d.p.Advertise(ros.Publication{Topic: ros.InfoTopic, Type: ros.InfoType, RawName: true, QoS: ros.InfoWriterQoS()})
+	require.NoError(t, err)
+	nodes, err := ros.EncodeInfo(ros.NodesFact{Participant: d.p.Participant(), Nodes: []ros.NodeEntities{
+		{Namespace: "/r1", Name: "driver", Writers: []ros.GUID{odom.GUID()}}, {Namespace: "/r2", Name: "other"},
+	}}, ros.GIDIron)
+	require.NoError(t, err)
+	require.NoError(t, info.Write(nodes))
+	running.Go(func() {
+		var b ros.Batch
+		for d.p.Take(ctx, &b) == nil {
+			for _, s := range b.Samples {
+				if answer := d.answers[s.Reader]; answer != nil {
+					answer(s.CDR)
+				}
+			}
+		}
+	})
+	require.Eventually(t, func() bool {
+		_, offered := follower.ServiceType("/r1/driver/change_state")
+		return offered && len(follower.Nodes()) == 2
+	}, 10*time.Second, time.Millisecond)
+	return newWorld(t, func(o *Options) {
+		o.Domain = func(id int) *ros.Follower {
+			if id == 0 {
+				return follower
+			}
+			return nil
+		}
+	}), d
+}
+
+func TestARobotsGraphIsShownAndActedOn(t *testing.T) {
+	w, _ := withDomain(t)
+	document := readDocument(t)
+	for _, c := range []struct {
+		role, method, path, body, schema, want string
+	}{
+		{"viewer", "GET", "/nodes", "", "NodeList", `"name":"/r1/driver"`},
+		{"viewer", "GET", "/echo?topic=odom", "", "TopicSample", `"frame_id":"map"`},
+		{"engineer", "POST", "/publish", `{"topic":"say","type":"std_msgs/msg/String","message":{"data":"hi"}}`, "", "/r1/say"},
+		{"engineer", "POST", "/call", `{"service":"/r1/reset"}`, "CallReply", `"message":"ok"`},
+		{"viewer", "GET", "/parameters?node=driver", "", "ParameterList", `"speed":0.5`},
+		{"viewer", "GET", "/lifecycle?node=driver", "", "LifecycleState", `"state":"active"`},
+		{"engineer", "POST", "/lifecycle", `{"node":"driver","transition":"deactivate"}`, "LifecycleState", `"state":"active"`},
+	} {
+		got := w.call(c.role, c.method, "/api/v1/robots/r1"+c.path, c.body)
+		require.Equal(t, http.StatusOK, got.Code, "%s: %s", c.path, got.Body)
+		assert.Contains(t, got.Body.String(), c.want)
+		assert.NotContains(t, got.Body.String(), "/r2/", "another robot's nodes are not shown")
+		if c.schema != "" {
+			var v any
+			require.NoError(t, json.Unmarshal(got.Body.Bytes(), &v))
+			assert.Empty(t, document.check(c.schema, document.Components.Schemas[c.schema], v))
+		}
+	}
+}
+
+func TestActionsOnARobotsGraphAreRefusedInWords(t *testing.T) {
+	w, _ := withDomain(t)
+	for _, c := range []struct {
+		role, method, path, body string
+		status                   int
+		want                     string
+	}{
+		{"viewer", "POST", "/publish", `{}`, http.StatusForbidden, "engineer"},
+		{"operator", "POST", "/call", `{}`, http.StatusForbidden, "engineer"},
+		{"engineer", "POST", "/publish", `{"topic":"/r2/cmd_vel","type":"std_msgs/msg/String"}`, http.StatusBadRequest, "not in /r1"},
+		{"engineer", "POST", "/publish", `{"topic":"a b","type":"std_msgs/msg/String"}`, http.StatusBadRequest, `"field":"topic"`},
+		{"engineer", "POST", "/publish", `{"topic":"say","type":"site_msgs/msg/None"}`, http.StatusBadRequest, `"field":"type"`},
+		{"engineer", "POST", "/publish", `{"topic":"say","type":"std_msgs/msg/String","message":{"dta":1}}`, http.StatusBadRequest, "dta"},
+		{"engineer", "POST", "/call", `{"service":"none"}`, http.StatusNotFound, "/r1/none"},
+		{"engineer", "POST", "/call", `{"service":"reset","request":{"x":1}}`, http.StatusBadRequest, `"field":"request"`},
+		{"engineer", "POST", "/parameters", `{"node":"driver","name":"speed","value":9}`, http.StatusBadRequest, "too fast"},
+		{"engineer", "POST", "/parameters", `{"node":"driver","name":"speed","value":{}}`, http.StatusBadRequest, `"field":"value"`},
+		{"engineer", "POST", "/lifecycle", `{"node":"driver","transition":"jump"}`, http.StatusBadRequest, `"field":"transition"`},
+		{"viewer", "GET", "/echo?topic=none", "", http.StatusNotFound, "nobody publishes"},
+		{"viewer", "GET", "/echo", "", http.StatusBadRequest, `"field":"topic"`},
+		{"viewer", "GET", "/parameters?node=none", "", http.StatusNotFound, "no server"},
+	} {
+		got := w.call(c.role, c.method, "/api/v1/robots/r1"+c.path, c.body)
+		assert.Equal(t, c.status, got.Code, "%s %s: %s", c.path, c.body, got.Body)
+		assert.Contains(t, got.Body.String(), c.want)
+	}
+	assert.Equal(t, http.StatusNotFound, w.call("viewer", "GET", "/api/v1/robots/none/nodes", "").Code)
+	bare := newWorld(t)
+	assert.Equal(t, http.StatusServiceUnavailable, bare.call("viewer", "GET", "/api/v1/robots/r1/nodes", "").Code)
+}
