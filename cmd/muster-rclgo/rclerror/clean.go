@@ -15,7 +15,7 @@ const maxText = 400
 var (
 	stackHead = regexp.MustCompile(`^goroutine \d+ \[`)
 	typeName  = regexp.MustCompile(`\[\*rclgo\.(\w+)\] *`)
-	dump      = regexp.MustCompile(` *(for )?\w+ ?= ?'.*[&{].*'`)   // subscription='&{…}'
+	dump      = regexp.MustCompile(` *(for )?\w+ ?= ?'.*[&{].*'`)    // subscription='&{…}'
 	location  = regexp.MustCompile(`, at [^ ,]+\.(c|cpp|h|hpp):\d+`) // of the C source
 	spaces    = regexp.MustCompile(`\s+`)
 )
