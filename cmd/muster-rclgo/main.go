@@ -1,0 +1,38 @@
+//go:build rclgo
+
+// Command muster-rclgo is the fleet manager on rcl: it is muster in all but the
+// transport, which joins the ROS 2 domains through whatever RMW the site runs.
+// It is a module of its own, so that muster needs neither ROS 2 nor rclgo.
+package main
+
+import (
+	"log/slog"
+	"os"
+
+	"github.com/muster-fleet/muster/cmd/muster-rclgo/rcl"
+	"github.com/muster-fleet/muster/internal/app"
+	"github.com/muster-fleet/muster/internal/config"
+)
+
+// version is set by the release build.
+var version = "dev"
+
+func main() { os.Exit(app.Main(app.Options{Version: version, Join: join})) }
+
+func join(d config.Domain, log *slog.Logger) (app.Domain, error) {
+	if d.Cyclone != "" {
+		log.Warn("domains.cyclone is not used: the RMW takes its configuration from the environment", "domain", d.ID)
+	}
+	t, err := rcl.Open(rcl.Options{Domain: d.ID, Log: log})
+	if err != nil {
+		return app.Domain{}, err
+	}
+	return app.Domain{
+		Transport: t,
+		Counts: func() (samples, refused uint64) {
+			s := t.Stats()
+			return s.Samples, s.Refused
+		},
+		Close: t.Close,
+	}, nil
+}
