@@ -8,7 +8,7 @@ VERSION ?= dev
 GOFLAGS_BUILD = -trimpath -ldflags "-X main.version=$(VERSION)"
 WEB_SOURCES = $(shell find web/src web/public web/index.html web/package.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: help run build test test-go test-web check bench soak image clean
+.PHONY: help run build test test-go test-web check bench soak image rclgo rclgo-ros2 clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,7 +60,23 @@ soak: ## the tests that search at random, for longer
 	go test -race -timeout 60m -run 'Test.*' -rapid.checks=5000 ./internal/ros ./internal/rollout ./internal/stream
 
 image: ## the container image
-	docker build -t muster:$(VERSION) --build-arg VERSION=$(VERSION) .
+	docker build -t muster:$(VERSION) --target muster --build-arg VERSION=$(VERSION) .
+
+# The newest commit of github.com/tiiuae/rclgo; it has no releases. The module
+# does not list it (see cmd/muster-rclgo/README.md): a copy of go.mod does.
+RCLGO = 56b24e11219bb3d7c4479323c59fa5c2c8e04d18
+RCLGO_FLAGS = -modfile=$(CURDIR)/.cache/rclgo/go.mod -tags rclgo
+
+rclgo: rclgo-ros2 web/dist/index.html ## the manager on rcl, tested against it, into bin/; where ROS 2 Humble is
+	mkdir -p .cache/rclgo && cp cmd/muster-rclgo/go.mod cmd/muster-rclgo/go.sum .cache/rclgo/
+	cd cmd/muster-rclgo && go get $(RCLGO_FLAGS) github.com/tiiuae/rclgo/pkg/rclgo@$(RCLGO)
+	cd cmd/muster-rclgo && go vet $(RCLGO_FLAGS) ./...
+	cd cmd/muster-rclgo && go build $(RCLGO_FLAGS) $(GOFLAGS_BUILD) -o ../../bin/ .
+	cd cmd/muster-rclgo && go test $(RCLGO_FLAGS) -count=1 -timeout 5m ./...
+
+rclgo-ros2:
+	@test "$$ROS_DISTRO" = humble && test -d /opt/ros/humble || { \
+	  echo "make rclgo: ROS 2 Humble must be installed in /opt/ros/humble and sourced (ROS_DISTRO is '$$ROS_DISTRO'); 'docker build --target rclgo .' brings its own." >&2; exit 1; }
 
 clean: ## remove what was built
 	rm -rf bin .cache web/node_modules
