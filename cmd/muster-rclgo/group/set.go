@@ -38,8 +38,6 @@ type Set[R Reader] struct {
 	wait Wait[R]
 	log  *slog.Logger
 
-	ctx     context.Context //nolint:containedctx // the lifetime of the goroutines, which Close ends
-	end     context.CancelFunc
 	running sync.WaitGroup
 
 	mu     sync.Mutex
@@ -63,8 +61,7 @@ type leave[R Reader] struct {
 
 // New makes a set whose groups have at most size readers. Close must be called.
 func New[R Reader](size int, wait Wait[R], log *slog.Logger) *Set[R] {
-	ctx, end := context.WithCancel(context.Background())
-	return &Set[R]{size: max(size, 1), wait: wait, log: log, ctx: ctx, end: end, of: make(map[R]*group[R])}
+	return &Set[R]{size: max(size, 1), wait: wait, log: log, of: make(map[R]*group[R])}
 }
 
 // Add gives the reader to a group with room; from now on the Set closes it.
@@ -125,8 +122,10 @@ func (s *Set[R]) Close() error {
 		rest = append(rest, r)
 	}
 	clear(s.of)
+	for _, g := range s.groups {
+		g.changed()
+	}
 	s.mu.Unlock()
-	s.end()
 	s.running.Wait()
 	var errs []error
 	for _, r := range rest {
@@ -171,7 +170,7 @@ func (s *Set[R]) settle(g *group[R]) (context.Context, context.CancelFunc, []R) 
 		}
 	}
 	defer s.mu.Unlock()
-	ctx, cancel := context.WithCancel(s.ctx)
+	ctx, cancel := context.WithCancel(context.Background())
 	g.changed = cancel
 	if s.closed || len(g.readers) == 0 {
 		s.groups = slices.DeleteFunc(s.groups, func(x *group[R]) bool { return x == g })

@@ -43,24 +43,28 @@ func fromRCL(p *rclgo.QosProfile) ros.QoS {
 		q.Reliability = ros.Reliable
 	case rclgo.ReliabilityBestEffort:
 		q.Reliability = ros.BestEffort
+	default:
 	}
 	switch p.Durability {
 	case rclgo.DurabilityTransientLocal:
 		q.Durability = ros.TransientLocal
 	case rclgo.DurabilityVolatile:
 		q.Durability = ros.Volatile
+	default:
 	}
 	switch p.History {
 	case rclgo.HistoryKeepLast:
 		q.History, q.Depth = ros.KeepLast, max(p.Depth, 0)
 	case rclgo.HistoryKeepAll:
 		q.History = ros.KeepAll
+	default:
 	}
 	switch p.Liveliness {
 	case rclgo.LivelinessAutomatic:
 		q.Liveliness = ros.Automatic
 	case rclgo.LivelinessManualByTopic:
 		q.Liveliness = ros.ManualByTopic
+	default:
 	}
 	return q
 }
