@@ -20,8 +20,8 @@ var version = "dev"
 func main() { os.Exit(app.Main(app.Options{Version: version, Join: join})) }
 
 func join(d config.Domain, log *slog.Logger) (app.Domain, error) {
-	if d.Cyclone != "" {
-		log.Warn("domains.cyclone is not used: the RMW takes its configuration from the environment", "domain", d.ID)
+	if d.Cyclone != "" || d.Range != "" || len(d.Peers) > 0 {
+		log.Warn("cyclone, range and peers of a domain do not reach the RMW, which has its own configuration in the environment", "domain", d.ID)
 	}
 	t, err := rcl.Open(rcl.Options{Domain: d.ID, Log: log})
 	if err != nil {

@@ -20,8 +20,8 @@ type reader struct {
 	id    ros.ReaderID
 	topic string
 	qos   ros.QoS
-	sub   *rclgo.Subscription
-	bad   uint64 // owned by the group's goroutine
+	sub   *rclgo.Subscription // nil once closed; guarded by t's entities but in the group
+	bad   uint64              // owned by the group's goroutine
 }
 
 // Subscribe opens a reader. A raw name but InfoTopic's cannot be read through
@@ -103,7 +103,34 @@ func (t *Transport) Unsubscribe(id ros.ReaderID) error {
 func (r *reader) Close() error {
 	r.t.entities.Lock()
 	defer r.t.entities.Unlock()
-	return rclerror.Clean(r.sub.Close())
+	err := r.sub.Close()
+	r.sub = nil
+	return rclerror.Clean(err)
+}
+
+// Reader tells of an open reader, but for its GUID, which rclgo does not tell.
+func (t *Transport) Reader(id ros.ReaderID) (ros.ReaderState, bool) {
+	leave, err := t.enter()
+	if err != nil {
+		return ros.ReaderState{}, false
+	}
+	defer leave()
+	t.mu.Lock()
+	r, known := t.readers[id]
+	t.mu.Unlock()
+	if !known || r == nil {
+		return ros.ReaderState{Matched: -1}, known
+	}
+	t.entities.Lock()
+	defer t.entities.Unlock()
+	if r.sub == nil { // closed just now
+		return ros.ReaderState{}, false
+	}
+	n, err := r.sub.GetPublisherCount()
+	if err != nil {
+		n = -1
+	}
+	return ros.ReaderState{Matched: n}, true
 }
 
 // wait runs a wait set of the readers until ctx ends.

@@ -4,8 +4,11 @@ package rcl_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -55,6 +58,9 @@ func TestTheNodeListsAreTheMiddlewares(t *testing.T) {
 	require.NoError(t, w.Write(rostest.Payload(8, 1)))
 	id, err := tr.Subscribe(ros.Subscription{Topic: ros.InfoTopic, Type: ros.InfoType, RawName: true, QoS: ros.InfoReaderQoS()})
 	require.NoError(t, err)
+	state, open := tr.Reader(id)
+	assert.True(t, open)
+	assert.Equal(t, ros.ReaderState{Matched: -1}, state)
 	require.NoError(t, tr.Unsubscribe(id))
 	assert.Error(t, tr.Unsubscribe(id), "twice")
 	require.NoError(t, w.Close())
@@ -99,6 +105,32 @@ func TestManyReaders(t *testing.T) {
 			assert.True(t, s.Writer.IsZero())
 		}
 	}
+}
+
+// rcl makes and closes the entities of a node one at a time.
+func TestEntitiesComeAndGoAtOnce(t *testing.T) {
+	tr := open(t, someDomain())
+	var all sync.WaitGroup
+	for n := range 4 {
+		all.Go(func() {
+			topic := fmt.Sprintf("/a%d", n)
+			for range 10 {
+				w, err := tr.Advertise(ros.Publication{Topic: topic, Type: "std_msgs/msg/String", QoS: latched})
+				if !assert.NoError(t, err) {
+					return
+				}
+				id, err := tr.Subscribe(ros.Subscription{Topic: topic, Type: "std_msgs/msg/String", QoS: latched})
+				assert.NoError(t, err)
+				assert.NoError(t, w.Write(rostest.Payload(8, 1)))
+				_, open := tr.Reader(id)
+				assert.True(t, open)
+				assert.NoError(t, tr.Unsubscribe(id))
+				assert.NoError(t, w.Close())
+			}
+		})
+	}
+	all.Wait()
+	assert.Eventually(t, func() bool { return tr.Stats().Threads == 0 }, 5*time.Second, time.Millisecond)
 }
 
 func TestCloseEndsEveryCall(t *testing.T) {

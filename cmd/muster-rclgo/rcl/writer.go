@@ -150,6 +150,25 @@ func (w *writer) Write(cdr []byte) error {
 	return nil
 }
 
+// Matched counts the readers that it writes to.
+func (w *writer) Matched() int {
+	leave, err := w.t.enter()
+	if err != nil {
+		return 0
+	}
+	defer leave()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.pub == nil {
+		return 0
+	}
+	n, err := w.pub.GetSubscriptionCount()
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
 func (w *writer) Close() error {
 	leave, err := w.t.enter()
 	if errors.Is(err, ErrClosed) {
@@ -183,4 +202,5 @@ type silent struct{ participant ros.GUID }
 
 func (silent) Write([]byte) error { return nil }
 func (silent) Close() error       { return nil }
+func (silent) Matched() int       { return -1 }
 func (s silent) GUID() ros.GUID   { return s.participant }
