@@ -18,8 +18,7 @@ var (
 	ErrNoServer      = errors.New("no server offers this service")
 	ErrNoSubscriber  = errors.New("nobody subscribes to this topic")
 	ErrForeignServer = errors.New("its server runs on another DDS implementation, whose services Cyclone DDS cannot call " +
-		"(rmw_cyclonedds and rmw_fastrtps identify requests in different ways); run the node with rmw_cyclonedds_cpp, " +
-		"or the manager with the rclgo transport")
+		"(rmw_cyclonedds and rmw_fastrtps identify requests in different ways); run the node with rmw_cyclonedds_cpp")
 	ErrTooManyCalls = errors.New("too many services are being called")
 )
 

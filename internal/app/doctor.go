@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"cmp"
@@ -26,7 +26,7 @@ import (
 
 // doctorCommand explains an empty map. It needs no manager: it looks with the
 // same eyes.
-func doctorCommand() *cobra.Command {
+func doctorCommand(o Options) *cobra.Command {
 	var file string
 	var wait time.Duration
 	cmd := &cobra.Command{
@@ -38,7 +38,7 @@ func doctorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d := &doctor{out: cmd.OutOrStdout()}
+			d := &doctor{out: cmd.OutOrStdout(), join: o.Join}
 			d.environment(os.Getenv)
 			d.interfaces()
 			for _, domain := range cfg.Domains {
@@ -59,6 +59,7 @@ func doctorCommand() *cobra.Command {
 // doctor writes findings: good ones, remarks, and faults, which it counts.
 type doctor struct {
 	out    io.Writer
+	join   Join
 	faults int
 }
 
@@ -69,9 +70,11 @@ func (d *doctor) section(format string, args ...any) {
 func (d *doctor) good(format string, args ...any) {
 	fmt.Fprintf(d.out, "  ok     "+format+"\n", args...)
 }
+
 func (d *doctor) remark(format string, args ...any) {
 	fmt.Fprintf(d.out, "  note   "+format+"\n", args...)
 }
+
 func (d *doctor) fault(format string, args ...any) {
 	d.faults++
 	fmt.Fprintf(d.out, "  FAULT  "+format+"\n", args...)
@@ -164,7 +167,7 @@ const (
 
 func (d *doctor) domain(ctx context.Context, c config.Domain, wait time.Duration) {
 	d.section("ROS domain %d (looking for %v)", c.ID, wait)
-	p, err := joinDomain(c, slog.New(slog.DiscardHandler))
+	p, err := d.join(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		d.fault("%v", err)
 		return
@@ -172,7 +175,7 @@ func (d *doctor) domain(ctx context.Context, c config.Domain, wait time.Duration
 	defer func() { _ = p.Close() }()
 	d.good("joined, UDP ports from %d", 7400+250*c.ID)
 	w := &watched{robot: make(map[string]bool), data: make(map[string]int), skew: make(map[string][]time.Duration)}
-	f := ros.NewFollower(p, w.apply, ros.FollowerOptions{Node: "muster_doctor"})
+	f := ros.NewFollower(p.Transport, w.apply, ros.FollowerOptions{Node: "muster_doctor"})
 	looking, stop := context.WithTimeout(ctx, wait)
 	defer stop()
 	g, looking := errgroup.WithContext(looking)

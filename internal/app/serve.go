@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 )
 
 // serveCommand runs the manager.
-func serveCommand() *cobra.Command {
+func serveCommand(o Options) *cobra.Command {
 	var file, listen string
 	cmd := &cobra.Command{
 		Use: "serve", Args: cobra.NoArgs, Short: "Run the manager",
@@ -28,7 +28,7 @@ func serveCommand() *cobra.Command {
 			if listen != "" {
 				cfg.Listen = listen
 			}
-			return serve(cmd.Context(), cfg)
+			return serve(cmd.Context(), cfg, o)
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", os.Getenv("MUSTER_CONFIG"), "configuration file (MUSTER_CONFIG)")
@@ -36,12 +36,12 @@ func serveCommand() *cobra.Command {
 	return cmd
 }
 
-func serve(ctx context.Context, cfg config.Config) error {
+func serve(ctx context.Context, cfg config.Config, o Options) error {
 	log, err := observe.NewLogger(os.Stderr, cfg.Log.Level, cfg.Log.Format, term.IsTerminal(int(os.Stderr.Fd())))
 	if err != nil {
 		return err
 	}
-	a, err := newApp(ctx, cfg, log)
+	a, err := newApp(ctx, cfg, o, log)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"cmp"
@@ -14,7 +14,6 @@ import (
 	"github.com/muster-fleet/muster/internal/api"
 	"github.com/muster-fleet/muster/internal/auth"
 	"github.com/muster-fleet/muster/internal/config"
-	"github.com/muster-fleet/muster/internal/dds"
 	"github.com/muster-fleet/muster/internal/docker"
 	"github.com/muster-fleet/muster/internal/etcd"
 	"github.com/muster-fleet/muster/internal/fleet"
@@ -30,6 +29,7 @@ import (
 // rooms in order, close frees what newApp opened.
 type app struct {
 	cfg     config.Config
+	options Options
 	log     *slog.Logger
 	id      string
 	started time.Time
@@ -51,14 +51,14 @@ type app struct {
 
 // domain is a ROS domain that was joined.
 type domain struct {
-	participant *dds.Participant
-	follower    *ros.Follower
+	Domain
+	follower *ros.Follower
 }
 
 // newApp opens the store, the domains and the listener. What it opened is closed
 // again when it fails.
-func newApp(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *app, err error) {
-	a := &app{cfg: cfg, log: log, started: time.Now(), registry: fleet.NewRegistry(&fleet.Journal{})}
+func newApp(ctx context.Context, cfg config.Config, o Options, log *slog.Logger) (_ *app, err error) {
+	a := &app{cfg: cfg, options: o, log: log, started: time.Now(), registry: fleet.NewRegistry(&fleet.Journal{})}
 	defer func() {
 		if err != nil {
 			a.close()
@@ -152,7 +152,7 @@ func (a *app) openEngines(context.Context) error {
 
 func (a *app) openDomains(context.Context) error {
 	for _, d := range a.cfg.Domains {
-		p, err := joinDomain(d, a.log)
+		p, err := a.options.Join(d, a.log)
 		if err != nil {
 			return err
 		}
@@ -174,21 +174,9 @@ func (a *app) openDomains(context.Context) error {
 				o.Topics[r.Namespace][ros.Role(role)] = topic
 			}
 		}
-		a.domains = append(a.domains, domain{p, ros.NewFollower(p, a.registry.Apply, o)})
+		a.domains = append(a.domains, domain{p, ros.NewFollower(p.Transport, a.registry.Apply, o)})
 	}
 	return nil
-}
-
-// joinDomain opens our participant in a configured domain.
-func joinDomain(d config.Domain, log *slog.Logger) (*dds.Participant, error) {
-	text := d.Cyclone
-	if text == "" {
-		var err error
-		if text, err = dds.DiscoveryConfig(d.Range, d.Peers); err != nil {
-			return nil, fmt.Errorf("domain %d: %w", d.ID, err)
-		}
-	}
-	return dds.Open(dds.Options{Domain: d.ID, Config: text, IgnoreLocal: true, Log: log})
 }
 
 func (a *app) openRollouts() {
@@ -204,7 +192,7 @@ func (a *app) openServer() {
 	ticks := time.NewTicker(a.cfg.Stream.Tick)
 	a.onClose(ticks.Stop)
 	a.hub = stream.NewHub(a.registry, stream.Options{
-		Version: buildVersion(), Interval: a.cfg.Stream.Tick, Ticks: ticks.C, MaxSessions: a.cfg.Stream.MaxClients,
+		Version: a.options.Version, Interval: a.cfg.Stream.Tick, Ticks: ticks.C, MaxSessions: a.cfg.Stream.MaxClients,
 	})
 	a.health = observe.NewHealth(a.log,
 		observe.Check{Name: "store", Probe: a.etcd.Health},
@@ -216,13 +204,13 @@ func (a *app) openServer() {
 		}},
 	)
 	metrics := observe.NewMetrics(observe.Sources{
-		Version: buildVersion(), Fleet: a.registry.Snapshot, Stream: a.hub.Stats, Domains: a.domainMetrics,
+		Version: a.options.Version, Fleet: a.registry.Snapshot, Stream: a.hub.Stats, Domains: a.domainMetrics,
 		Leading: a.runner.Leading, Rollouts: a.rolloutCounts,
 	}, a.log)
 	a.server = api.New(api.Options{
 		Registry: a.registry, Hub: a.hub, Rollouts: a.rollouts, Auth: a.auth, App: web.App(),
 		Foxglove: foxglove.New(foxglove.Options{Source: a, Name: "muster", Log: a.log}),
-		Origins:  a.cfg.Auth.Origins, Log: a.log, Version: buildVersion(), Started: a.started,
+		Origins:  a.cfg.Auth.Origins, Log: a.log, Version: a.options.Version, Started: a.started,
 		Domains: a.domainStates, Domain: a.follower, Store: a.storeState, Runner: a.runnerState, Audit: a.audit, Observe: metrics.Observe,
 		Live: a.health.Live(), Ready: a.health.Ready(), Startup: a.health.Startup(), Metrics: metrics.Handler(),
 	})

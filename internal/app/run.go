@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -59,7 +59,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	a.following.Store(true)
 	stages = append(stages, startStage("runner", fail, a.runner.Run, a.rollouts.Run))
-	a.log.Info("muster serves", "address", "http://"+a.listener.Addr().String(), "version", buildVersion(), "id", a.id,
+	a.log.Info("muster serves", "address", "http://"+a.listener.Addr().String(), "version", a.options.Version, "id", a.id,
 		"domains", len(a.domains), "engines", len(a.cfg.Engines))
 	<-ctx.Done()
 	a.log.Info("muster stops")

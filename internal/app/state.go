@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -37,7 +37,7 @@ func (a *app) Open(domain int, topic string, bound int) (*ros.RawStream, error) 
 // follower is that of a domain, nil when it was not joined.
 func (a *app) follower(domain int) *ros.Follower {
 	for _, d := range a.domains {
-		if d.participant.DomainID() == domain {
+		if d.Transport.DomainID() == domain {
 			return d.follower
 		}
 	}
@@ -48,7 +48,7 @@ func (a *app) domainStates() []api.Domain {
 	all := make([]api.Domain, 0, len(a.domains))
 	for _, d := range a.domains {
 		s := d.follower.Stats()
-		out := api.Domain{ID: d.participant.DomainID(), Participants: s.Participants, Endpoints: s.Endpoints, Nodes: s.Nodes}
+		out := api.Domain{ID: d.Transport.DomainID(), Participants: s.Participants, Endpoints: s.Endpoints, Nodes: s.Nodes}
 		out.OK = a.following.Load() && s.Participants > 0
 		switch {
 		case s.Participants == 0:
@@ -66,10 +66,11 @@ func (a *app) domainStates() []api.Domain {
 func (a *app) domainMetrics() []observe.Domain {
 	all := make([]observe.Domain, 0, len(a.domains))
 	for _, d := range a.domains {
-		s, p := d.follower.Stats(), d.participant.Stats()
+		s := d.follower.Stats()
+		samples, refused := d.Counts()
 		all = append(all, observe.Domain{
-			ID: d.participant.DomainID(), Participants: s.Participants, Endpoints: s.Endpoints, Nodes: s.Nodes,
-			Samples: p.Samples, Refused: p.Refused + s.Refused,
+			ID: d.Transport.DomainID(), Participants: s.Participants, Endpoints: s.Endpoints, Nodes: s.Nodes,
+			Samples: samples, Refused: refused + s.Refused,
 		})
 	}
 	return all
