@@ -1,5 +1,16 @@
+import type { Page } from "@playwright/test";
 import { drawn, expectAtTruePositions, moved } from "../fleet";
 import { expect, test } from "./fixture";
+
+/** Opens the map and waits until it shows all there is: it fits the floor anew when that arrives. */
+async function openMap(page: Page, path: string): Promise<void> {
+  const floor = page.waitForResponse(/\/0\/0\.png$/);
+  await page.goto(path);
+  await floor;
+  const frames = await page.evaluate(() => window.musterMap?.frames ?? 0);
+  await page.waitForFunction((n) => (window.musterMap?.frames ?? 0) > n + 1, frames);
+  await expectAtTruePositions(page, 6, 5000);
+}
 
 test("shows each robot where it is, and that it moves", async ({ page }) => {
   await page.goto("/");
@@ -19,8 +30,7 @@ test("keeps an offline robot on the map and in the list, with its age", async ({
 });
 
 test("a click on a robot selects it, a click beside it selects nothing", async ({ page }) => {
-  await page.goto("/");
-  await expectAtTruePositions(page, 6, 5000);
+  await openMap(page, "/");
   const robot = (await drawn(page)).find((r) => r.id === "robot6");
   const canvas = page.getByRole("img", { name: /^Map of 6 robots/ });
   await canvas.click({ position: { x: robot?.left ?? 0, y: robot?.top ?? 0 } });
@@ -31,10 +41,7 @@ test("a click on a robot selects it, a click beside it selects nothing", async (
 });
 
 test("zooms by the wheel, follows, and fits all again", async ({ page }) => {
-  const floor = page.waitForResponse(/\/0\/0\.png$/);
-  await page.goto("/robots/robot1");
-  await floor; // until then all that is fitted are the robots
-  await expectAtTruePositions(page, 6, 5000);
+  await openMap(page, "/robots/robot1");
   const spread = async () => {
     const xs = (await drawn(page)).map((r) => r.left);
     return Math.max(...xs) - Math.min(...xs);
