@@ -34,6 +34,7 @@ test: ## install what is missing and run every test, the end-to-end ones include
 
 test-go: build ## the Go tests alone; the packages with the race detector, then the built programs
 	go test -race -timeout 15m $$(go list ./... | grep -v /cmd/muster$$)
+	cd cmd/muster-rclgo && go test ./...
 	CHROMIUM=$$(deploy/install.sh browser) go test -timeout 20m ./cmd/muster
 
 test-web: web/node_modules/.installed ## the web app's tests alone

@@ -301,10 +301,9 @@ func (d *doctor) engines(ctx context.Context, all []config.Engine) {
 	stop()
 	running.Wait()
 	for _, e := range all {
-		switch o := seen[e.Name]; {
-		case o.Engine.State == fleet.EngineUp:
+		if o := seen[e.Name]; o.Engine.State == fleet.EngineUp {
 			d.good("%s (%s): version %s, %d containers of robots", e.Name, e.URL, o.Engine.Version, len(o.Containers))
-		default:
+		} else {
 			d.fault("%s (%s): %s", e.Name, e.URL, cmp.Or(o.Engine.Error, "no answer"))
 		}
 	}
