@@ -167,7 +167,7 @@ func (a *app) openDomains(context.Context) error {
 				continue
 			}
 			o.Robots = append(o.Robots, r.Namespace)
-			for role, topic := range r.Topics {
+			for role, topic := range a.cfg.TopicsOf(r) {
 				if o.Topics[r.Namespace] == nil {
 					o.Topics[r.Namespace] = make(map[ros.Role]string)
 				}

@@ -24,9 +24,11 @@ type Config struct {
 	Name      string        `yaml:"name"`
 	Log       Log           `yaml:"log"`
 	Domains   []Domain      `yaml:"domains"`
+	Security  Security      `yaml:"security"`
 	Engines   []Engine      `yaml:"engines"`
 	Inventory string        `yaml:"inventory"`
 	Robots    []Robot       `yaml:"robots"`
+	Groups    []Group       `yaml:"groups"`
 	Etcd      Etcd          `yaml:"etcd"`
 	Auth      Auth          `yaml:"auth"`
 	Stream    Stream        `yaml:"stream"`
@@ -49,6 +51,14 @@ type Domain struct {
 	Range string `yaml:"range"`
 	// Peers are hosts that are looked at besides, as in ROS_STATIC_PEERS.
 	Peers []string `yaml:"peers"`
+}
+
+// Security is DDS Security by an SROS 2 keystore; none when Keystore is empty.
+type Security struct {
+	Keystore string `yaml:"keystore"`
+	Enclave  string `yaml:"enclave"`
+	// Strategy is enforce, or permissive: then an enclave without files is no error.
+	Strategy string `yaml:"strategy"`
 }
 
 // Engine is a Docker Engine to follow.
@@ -94,6 +104,7 @@ func Default() Config {
 	return Config{
 		Listen:   "127.0.0.1:8480",
 		Log:      Log{Level: "info", Format: "auto"},
+		Security: Security{Enclave: "/", Strategy: "enforce"},
 		Etcd:     Etcd{Dir: "/var/lib/muster/etcd", Prefix: "/muster/", LeaseTTL: 5 * time.Second},
 		Auth:     Auth{Anonymous: "engineer"},
 		Stream:   Stream{Tick: 100 * time.Millisecond, MaxClients: 500},
@@ -204,10 +215,33 @@ func (e environment) ros(c *Config) error {
 	if e.get("ROS_LOCALHOST_ONLY") == "1" { // deprecated since Iron, and before the others where it is set
 		reach, peers = "localhost", nil
 	}
+	if err := e.security(c); err != nil {
+		return err
+	}
 	for i := range c.Domains {
 		if d := &c.Domains[i]; d.Cyclone == "" && d.Range == "" && len(d.Peers) == 0 {
 			d.Range, d.Peers = reach, peers
 		}
+	}
+	return nil
+}
+
+// security takes the keystore from SROS 2's variables, unless the file names one.
+func (e environment) security(c *Config) error {
+	if c.Security.Keystore != "" || !strings.EqualFold(e.get("ROS_SECURITY_ENABLE"), "true") {
+		return nil
+	}
+	c.Security.Keystore = e.get("ROS_SECURITY_KEYSTORE")
+	if c.Security.Keystore == "" {
+		return errors.New("ROS_SECURITY_KEYSTORE: it is not set, and ROS_SECURITY_ENABLE is true")
+	}
+	if v := e.get("ROS_SECURITY_ENCLAVE_OVERRIDE"); v != "" {
+		c.Security.Enclave = v
+	}
+	// Whatever is not Enforce is permissive, as in rcl.
+	c.Security.Strategy = "permissive"
+	if e.get("ROS_SECURITY_STRATEGY") == "Enforce" {
+		c.Security.Strategy = "enforce"
 	}
 	return nil
 }

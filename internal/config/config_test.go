@@ -16,7 +16,7 @@ func TestTheSampleFileShowsTheDefaults(t *testing.T) {
 	var sample Config
 	require.NoError(t, unmarshal(b, &sample))
 	want := Default()
-	want.Domains, want.Engines, want.Robots = []Domain{}, []Engine{}, []Robot{}
+	want.Domains, want.Engines, want.Robots, want.Groups = []Domain{}, []Engine{}, []Robot{}, []Group{}
 	want.Etcd.Endpoints, want.Auth.Origins = []string{}, []string{}
 	assert.Equal(t, want, sample)
 
@@ -56,6 +56,9 @@ func TestErrorsNameTheKey(t *testing.T) {
 		{"log: {level: loud}", "log.level: \"loud\" is not one of debug, info, warn, error"},
 		{"etcd: {lease_ttl: 1s}", "etcd.lease_ttl: 1s is not within 2s"},
 		{"etcd: {lease_ttl: soon}", "line 1"},
+		{"groups: [{topics: {speed: v}}]", "groups[0].labels: is missing"},
+		{"groups: [{labels: {a: b}, topics: {speed: v}}]", "groups[0].topics: \"speed\" is no role; there are battery, diagnostics"},
+		{"security: {strategy: maybe}", "security.strategy: \"maybe\" is none of enforce, permissive"},
 		{"domains: [{id: 1, range: far}]", "domains[0].range: \"far\" is none of off, localhost, subnet, system_default"},
 		{"domains: [{id: 1, range: off, cyclone: <x/>}]", "domains[0].cyclone: it says how to discover"},
 		{"domains: [{id: 300}]", "domains[0].id: 300 is not within 0 and 232"},
@@ -105,4 +108,37 @@ func TestAnInventoryFileAddsRobots(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("robts: []"), 0o600))
 	_, err = load(t, "inventory: "+path)
 	require.ErrorContains(t, err, "unknown key robts")
+}
+
+func TestROSVariablesAreHonoured(t *testing.T) {
+	c, err := Load("", []string{
+		"ROS_DOMAIN_ID=7", "ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST", "ROS_STATIC_PEERS=10.0.0.1;amr.example; ",
+		"ROS_SECURITY_ENABLE=true", "ROS_SECURITY_KEYSTORE=/keys", "ROS_SECURITY_STRATEGY=Enforce", "ROS_SECURITY_ENCLAVE_OVERRIDE=/muster",
+	})
+	require.NoError(t, err)
+	assert.Equal(t, []Domain{{ID: 7, Range: "localhost", Peers: []string{"10.0.0.1", "amr.example"}}}, c.Domains)
+	assert.Equal(t, Security{Keystore: "/keys", Enclave: "/muster", Strategy: "enforce"}, c.Security)
+
+	c, err = Load("", []string{"ROS_LOCALHOST_ONLY=1", "ROS_STATIC_PEERS=10.0.0.1", "ROS_SECURITY_ENABLE=true", "ROS_SECURITY_KEYSTORE=/keys"})
+	require.NoError(t, err)
+	assert.Equal(t, []Domain{{Range: "localhost"}}, c.Domains)
+	assert.Equal(t, Security{Keystore: "/keys", Enclave: "/", Strategy: "permissive"}, c.Security)
+
+	for env, want := range map[string]string{
+		"ROS_AUTOMATIC_DISCOVERY_RANGE=FAR": "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_SECURITY_ENABLE=true": "ROS_SECURITY_KEYSTORE",
+		"ROS_DOMAIN_ID=x": "ROS_DOMAIN_ID",
+	} {
+		_, err := Load("", []string{env})
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+func TestGroupsSetTopics(t *testing.T) {
+	c := Config{Groups: []Group{
+		{Labels: map[string]string{"model": "mower"}, Topics: map[string]string{"fix": "gps", "battery": "power"}},
+		{Labels: map[string]string{"model": "mower", "year": "2026"}, Topics: map[string]string{"battery": "pack"}},
+	}}
+	mower := Robot{Labels: map[string]string{"model": "mower", "year": "2026"}, Topics: map[string]string{"map": "plan"}}
+	assert.Equal(t, map[string]string{"fix": "gps", "battery": "pack", "map": "plan"}, c.TopicsOf(mower))
+	assert.Empty(t, c.TopicsOf(Robot{}))
 }

@@ -2,8 +2,11 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
+	"strings"
 )
 
 // Robot is one robot of the inventory.
@@ -14,8 +17,7 @@ type Robot struct {
 	Domain    int               `yaml:"domain"`
 	Engine    string            `yaml:"engine"`
 	Labels    map[string]string `yaml:"labels"`
-	// Topics sets the topic of a role by hand: pose, odometry, battery,
-	// diagnostics, map.
+	// Topics sets the topic of a role by hand, see roles.
 	Topics map[string]string `yaml:"topics"`
 }
 
@@ -42,7 +44,49 @@ var (
 	idPattern        = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 )
 
-var roles = map[string]bool{"pose": true, "odometry": true, "battery": true, "diagnostics": true, "map": true}
+// Group sets the topics of all listed robots that carry the labels.
+type Group struct {
+	Labels map[string]string `yaml:"labels"`
+	Topics map[string]string `yaml:"topics"`
+}
+
+// TopicsOf are a robot's topics by role: its own, and before them those of its
+// groups, a later group over an earlier one.
+func (c *Config) TopicsOf(r Robot) map[string]string {
+	topics := make(map[string]string)
+	for _, g := range c.Groups {
+		if g.has(r) {
+			maps.Copy(topics, g.Topics)
+		}
+	}
+	maps.Copy(topics, r.Topics)
+	return topics
+}
+
+func (g Group) has(r Robot) bool {
+	for k, v := range g.Labels {
+		if r.Labels[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// roles are those of package ros that one robot has.
+var roles = map[string]bool{
+	"pose": true, "odometry": true, "battery": true, "diagnostics": true, "map": true,
+	"tf": true, "tf_static": true, "fix": true, "robot_state": true,
+}
+
+func checkTopics(topics map[string]string, key string, problem func(key, format string, args ...any)) {
+	for role, topic := range topics {
+		if !roles[role] {
+			problem(key, "%q is no role; there are %s", role, strings.Join(slices.Sorted(maps.Keys(roles)), ", "))
+		} else if !topicPattern.MatchString(topic) {
+			problem(key+": "+role, "%q is not a ROS topic", topic)
+		}
+	}
+}
 
 // checkRobots collects what is wrong with the inventory, naming robot and key.
 func (c *Config) checkRobots(problem func(key, format string, args ...any)) {
@@ -74,13 +118,13 @@ func (c *Config) checkRobots(problem func(key, format string, args ...any)) {
 		if r.Engine != "" && !c.hasEngine(r.Engine) {
 			problem(key+": engine", "there is no engine %q", r.Engine)
 		}
-		for role, topic := range r.Topics {
-			if !roles[role] {
-				problem(key+": topics", "%q is no role; there are pose, odometry, battery, diagnostics and map", role)
-			} else if !topicPattern.MatchString(topic) {
-				problem(key+": topics: "+role, "%q is not a ROS topic", topic)
-			}
+		checkTopics(r.Topics, key+": topics", problem)
+	}
+	for i, g := range c.Groups {
+		if len(g.Labels) == 0 {
+			problem(fmt.Sprintf("groups[%d].labels", i), "is missing: which robots are meant?")
 		}
+		checkTopics(g.Topics, fmt.Sprintf("groups[%d].topics", i), problem)
 	}
 }
 

@@ -45,6 +45,12 @@ func (c *Config) Validate() error {
 	}
 	c.checkEtcd(problem)
 	c.checkDomains(problem)
+	if s := c.Security.Strategy; s != "enforce" && s != "permissive" {
+		problem("security.strategy", "%q is none of enforce, permissive", s)
+	}
+	if !strings.HasPrefix(c.Security.Enclave, "/") {
+		problem("security.enclave", "%q does not begin with /", c.Security.Enclave)
+	}
 	c.checkEngines(problem)
 	c.checkRobots(problem)
 	return errors.Join(problems...)
