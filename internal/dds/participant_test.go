@@ -12,15 +12,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/muster-fleet/muster/internal/dds"
 	"github.com/muster-fleet/muster/internal/dds/ddstest"
 	"github.com/muster-fleet/muster/internal/ros"
 	"github.com/muster-fleet/muster/internal/ros/rostest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestTransport(t *testing.T) {
 	domain := ddstest.FreeDomain(t)
