@@ -20,6 +20,7 @@ struct bridge {
   int closed, wake_take, wake_discover;
   struct queue telemetry, commands;
   int64_t drained; /* when telemetry was last drained */
+  int idle_take;   /* the consumer waits for telemetry, not only for its next drain */
 
   /* samples that were taken and did not fit; owned by the consumer */
   struct ddsi_serdata *rest[TAKE_MAX];
@@ -106,7 +107,8 @@ static void on_data (dds_entity_t e, void *arg)
   pthread_mutex_lock (&r->b->mu);
   if (!r->queued && !r->closing) {
     push (queue_of (r), r);
-    pthread_cond_signal (&r->b->samples);
+    if (r->commands || r->b->idle_take)
+      pthread_cond_signal (&r->b->samples); /* else it looks by itself, at its next drain */
   }
   pthread_mutex_unlock (&r->b->mu);
 }
@@ -383,12 +385,17 @@ static int take_from (struct bridge *b, struct reader *r, unsigned char *buf, in
   r->taking = 0;
   if (r->closing)
     pthread_cond_broadcast (&b->idle);
-  else if (more && !r->queued)
-    push (queue_of (r), r);
+  else if (more) {
+    b->drained = 0; /* a backlog is not paused for */
+    if (!r->queued)
+      push (queue_of (r), r);
+  }
   return fits;
 }
 
-/* wait_ready waits until a queue may be drained; it returns that queue. */
+/* wait_ready waits until a queue may be drained; it returns that queue. Until the
+   next drain is due only commands wake it, so that a busy fleet costs one wake for
+   each drain and not one for each sample. */
 static struct queue *wait_ready (struct bridge *b, int64_t until)
 {
   for (;;) {
@@ -398,16 +405,14 @@ static struct queue *wait_ready (struct bridge *b, int64_t until)
     }
     if (b->commands.head)
       return &b->commands;
-    int64_t at = until;
-    if (b->telemetry.head) {
-      int64_t due = b->drained + DRAIN_NS;
-      if (now_ns () >= due)
-        return &b->telemetry;
-      if (due < at)
-        at = due;
-    }
-    if (!wait_until (&b->samples, &b->mu, at) && now_ns () >= until && !b->telemetry.head && !b->commands.head)
+    int64_t now = now_ns (), due = b->drained + DRAIN_NS;
+    if (b->telemetry.head && now >= due)
+      return &b->telemetry;
+    if (now >= until)
       return NULL;
+    b->idle_take = now >= due;
+    wait_until (&b->samples, &b->mu, b->idle_take || until < due ? until : due);
+    b->idle_take = 0;
   }
 }
 

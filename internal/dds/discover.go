@@ -18,13 +18,16 @@ import (
 // own participant is among them. Cyclone keeps the newest state of each entity
 // until it is taken, so that a slow caller misses none of the ends.
 func (p *Participant) Discover(ctx context.Context) ([]ros.Fact, error) {
-	leave, err := p.enter()
-	if err != nil {
+	if err := p.enter(); err != nil {
 		return nil, err
 	}
-	defer leave()
-	stop := context.AfterFunc(ctx, func() { C.bridge_wake_discover(p.bridge) })
-	defer stop()
+	defer p.leave()
+	defer context.AfterFunc(ctx, func() {
+		if p.enter() == nil { // it may run when Discover has returned
+			C.bridge_wake_discover(p.bridge)
+			p.leave()
+		}
+	})()
 	var c [C.FACTS_MAX]C.struct_fact
 	for {
 		if err := ctx.Err(); err != nil {

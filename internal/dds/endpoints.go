@@ -17,11 +17,10 @@ import (
 
 // Subscribe opens a reader.
 func (p *Participant) Subscribe(s ros.Subscription) (ros.ReaderID, error) {
-	leave, err := p.enter()
-	if err != nil {
+	if err := p.enter(); err != nil {
 		return 0, err
 	}
-	defer leave()
+	defer p.leave()
 	names := newNames(s.Topic, s.Type, s.TypeHash, s.RawName)
 	defer names.free()
 	p.mu.Lock()
@@ -42,11 +41,10 @@ func (p *Participant) Subscribe(s ros.Subscription) (ros.ReaderID, error) {
 
 // Unsubscribe closes a reader.
 func (p *Participant) Unsubscribe(id ros.ReaderID) error {
-	leave, err := p.enter()
-	if err != nil {
+	if err := p.enter(); err != nil {
 		return err
 	}
-	defer leave()
+	defer p.leave()
 	p.mu.Lock()
 	r := p.readers[id]
 	delete(p.readers, id)
@@ -78,11 +76,10 @@ func (p *Participant) Reader(id ros.ReaderID) (ros.ReaderState, bool) {
 
 // Advertise opens a writer.
 func (p *Participant) Advertise(pub ros.Publication) (ros.Writer, error) {
-	leave, err := p.enter()
-	if err != nil {
+	if err := p.enter(); err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer p.leave()
 	names := newNames(pub.Topic, pub.Type, pub.TypeHash, pub.RawName)
 	defer names.free()
 	w := &writer{p: p, topic: pub.Topic, c: (*C.struct_writer)(C.calloc(1, C.sizeof_struct_writer))}
@@ -127,11 +124,10 @@ func (w *writer) Matched() int {
 }
 
 func (w *writer) Write(cdr []byte) error {
-	leave, err := w.p.enter()
-	if err != nil {
+	if err := w.p.enter(); err != nil {
 		return err
 	}
-	defer leave()
+	defer w.p.leave()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.c == nil {
@@ -147,11 +143,10 @@ func (w *writer) Write(cdr []byte) error {
 }
 
 func (w *writer) Close() error {
-	leave, err := w.p.enter()
-	if errors.Is(err, ErrClosed) {
+	if err := w.p.enter(); errors.Is(err, ErrClosed) {
 		return nil // the participant took it along
 	}
-	defer leave()
+	defer w.p.leave()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.c != nil {

@@ -51,7 +51,10 @@ type Participant struct {
 	next    ros.ReaderID                      // guarded by mu
 	readers map[ros.ReaderID]*C.struct_reader // guarded by mu
 
-	buf []byte // owned by Take
+	// owned by Take
+	buf     []byte
+	watched <-chan struct{} // of the context that wakes it
+	unwatch func() bool
 
 	namesMu sync.RWMutex
 	names   map[uint64]ros.GUID // guarded by namesMu; instance handle of each remote writer
@@ -165,15 +168,18 @@ func (p *Participant) Close() error {
 	return nil
 }
 
-// enter counts a call that uses the bridge; the caller must run leave.
-func (p *Participant) enter() (leave func(), err error) {
+// enter counts a call that uses the bridge; unless it gives an error, the caller
+// must leave.
+func (p *Participant) enter() error {
 	p.calls.Add(1)
 	if p.closing.Load() {
 		p.calls.Done()
-		return nil, ErrClosed
+		return ErrClosed
 	}
-	return p.calls.Done, nil
+	return nil
 }
+
+func (p *Participant) leave() { p.calls.Done() }
 
 func guid(b [16]C.uchar) (g ros.GUID) {
 	for i, v := range b {

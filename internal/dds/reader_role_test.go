@@ -36,9 +36,10 @@ type meter struct {
 	late []time.Duration // guarded by mu; from publishing to observation
 }
 
-func (m *meter) observed(age time.Duration) {
+func (m *meter) took(samples int, ages []time.Duration) {
+	m.samples.Add(uint64(samples))
 	m.mu.Lock()
-	m.late = append(m.late, age)
+	m.late = append(m.late, ages...)
 	m.mu.Unlock()
 }
 
@@ -143,15 +144,17 @@ func takeAndDrop(ctx context.Context, p *dds.Participant, m *meter, args []strin
 	})
 	g.Go(func() error {
 		var b ros.Batch
+		var ages []time.Duration
 		for {
 			if err := p.Take(ctx, &b); err != nil {
 				return err
 			}
-			m.samples.Add(uint64(len(b.Samples)))
+			ages = ages[:0]
 			now := time.Now().UnixNano()
 			for _, s := range b.Samples {
-				m.observed(time.Duration(now - s.Source))
+				ages = append(ages, time.Duration(now-s.Source))
 			}
+			m.took(len(b.Samples), ages)
 		}
 	})
 	return g.Wait()
@@ -172,18 +175,24 @@ func follow(ctx context.Context, p *dds.Participant, m *meter, args []string) er
 		t = reliably{p}
 	}
 	registry := fleet.NewRegistry(&fleet.Journal{})
+	var mu sync.Mutex // the graph is told by another goroutine than the samples
+	var ages []time.Duration
 	return ros.NewFollower(t, func(now time.Time, all ...fleet.Observation) {
 		registry.Apply(now, all...)
-		done := time.Now()
+		done, samples := time.Now(), 0
+		mu.Lock()
+		defer mu.Unlock()
+		ages = ages[:0]
 		for _, o := range all {
 			switch o := o.(type) {
 			case fleet.PoseObserved:
-				m.observed(done.Sub(o.Pose.Source))
-				m.samples.Add(1)
+				ages = append(ages, done.Sub(o.Pose.Source))
+				samples++
 			case fleet.BatteryObserved, fleet.DiagnosticsObserved:
-				m.samples.Add(1)
+				samples++
 			}
 		}
+		m.took(samples, ages)
 	}, ros.FollowerOptions{}).Run(ctx)
 }
 

@@ -24,13 +24,11 @@ const (
 // Take fills the batch with at least one sample. The samples' memory is valid
 // until the next Take.
 func (p *Participant) Take(ctx context.Context, b *ros.Batch) error {
-	leave, err := p.enter()
-	if err != nil {
+	if err := p.enter(); err != nil {
 		return err
 	}
-	defer leave()
-	stop := context.AfterFunc(ctx, func() { C.bridge_wake_take(p.bridge) })
-	defer stop()
+	defer p.leave()
+	p.watch(ctx)
 	b.Samples = b.Samples[:0]
 	for {
 		if err := ctx.Err(); err != nil {
@@ -50,6 +48,24 @@ func (p *Participant) Take(ctx context.Context, b *ros.Batch) error {
 			p.logLines(ctx)
 		}
 	}
+}
+
+// watch wakes Take when ctx ends. The caller takes again and again with one
+// context: to watch each call anew would cost more than the call.
+func (p *Participant) watch(ctx context.Context) {
+	if p.watched == ctx.Done() {
+		return
+	}
+	if p.unwatch != nil {
+		p.unwatch()
+	}
+	p.watched = ctx.Done()
+	p.unwatch = context.AfterFunc(ctx, func() {
+		if p.enter() == nil {
+			C.bridge_wake_take(p.bridge)
+			p.leave()
+		}
+	})
 }
 
 // unpack reads the packed samples of a batch in place.
