@@ -43,11 +43,11 @@ type Participant struct {
 	bridge      *C.struct_bridge
 	guid        ros.GUID
 
-	calls   sync.WaitGroup // calls that are inside the bridge
 	closing atomic.Bool
 
 	mu      sync.Mutex
-	closed  bool                              // guarded by mu
+	empty   *sync.Cond                        // on mu; inside has become 0
+	inside  int                               // guarded by mu; calls that use the bridge
 	next    ros.ReaderID                      // guarded by mu
 	readers map[ros.ReaderID]*C.struct_reader // guarded by mu
 
@@ -80,6 +80,7 @@ func Open(o Options) (*Participant, error) {
 		readers: make(map[ros.ReaderID]*C.struct_reader), names: make(map[uint64]ros.GUID),
 		buf: make([]byte, batchSize),
 	}
+	p.empty = sync.NewCond(&p.mu)
 	if err := p.join(o); err != nil {
 		releaseDomain(o.Domain)
 		return nil, err
@@ -146,13 +147,15 @@ func (p *Participant) Stats() Stats {
 // Close leaves the domain; peers see it at once. Take and Discover return
 // ErrClosed.
 func (p *Participant) Close() error {
-	if !p.closing.CompareAndSwap(false, true) {
+	p.mu.Lock()
+	if p.closing.Swap(true) {
+		p.mu.Unlock()
 		return nil
 	}
 	C.bridge_close(p.bridge)
-	p.calls.Wait()
-	p.mu.Lock()
-	p.closed = true
+	for p.inside > 0 {
+		p.empty.Wait()
+	}
 	readers := p.readers
 	p.readers = nil
 	p.mu.Unlock()
@@ -171,15 +174,22 @@ func (p *Participant) Close() error {
 // enter counts a call that uses the bridge; unless it gives an error, the caller
 // must leave.
 func (p *Participant) enter() error {
-	p.calls.Add(1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.closing.Load() {
-		p.calls.Done()
 		return ErrClosed
 	}
+	p.inside++
 	return nil
 }
 
-func (p *Participant) leave() { p.calls.Done() }
+func (p *Participant) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.inside--; p.inside == 0 {
+		p.empty.Broadcast()
+	}
+}
 
 func guid(b [16]C.uchar) (g ros.GUID) {
 	for i, v := range b {
