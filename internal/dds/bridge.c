@@ -6,7 +6,7 @@
 #include <time.h>
 
 #define TAKE_MAX 32       /* samples per ready reader and turn: fairness */
-#define DRAIN_NS 2000000  /* pause between two drains of telemetry: batches */
+#define DRAIN_NS 3000000  /* pause between two drains of telemetry: a wake of Go costs as much as ten samples */
 #define INCOMPATIBLE_MAX 256
 
 struct queue { struct reader *head, *tail; };
