@@ -92,7 +92,7 @@ func answer(m *meter) {
 		if len(late) == 0 {
 			late = []time.Duration{0}
 		}
-		fmt.Println("report", m.samples.Load()-first, int64(cpu), residentMemory(), now.Mallocs-before.Mallocs,
+		fmt.Println("report", m.samples.Load()-first, int64(cpu), resident(), now.Mallocs-before.Mallocs,
 			int64(late[len(late)/2]), int64(late[len(late)*99/100]))
 	}
 }
@@ -103,18 +103,6 @@ func processorTime() time.Duration {
 		panic(err)
 	}
 	return time.Duration(t.Nano())
-}
-
-func residentMemory() int {
-	b, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		panic(err)
-	}
-	var size, pages int
-	if _, err := fmt.Sscan(string(b), &size, &pages); err != nil {
-		panic(err)
-	}
-	return pages * os.Getpagesize()
 }
 
 // takeAndDrop reads n topics: "N" all reliably, "N 3" as a fleet's telemetry.
@@ -241,7 +229,7 @@ func discover(args []string) error {
 	})
 	fmt.Println("ready")
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-		fmt.Println(in.Text()+map[string]string{"mark": "ed"}[in.Text()], residentMemory())
+		fmt.Println(in.Text()+map[string]string{"mark": "ed"}[in.Text()], resident())
 	}
 	cancel()
 	if err := g.Wait(); !errors.Is(err, context.Canceled) {

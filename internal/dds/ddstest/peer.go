@@ -87,10 +87,23 @@ type PeerSample struct {
 // StartPeer starts a peer in the domain; it ends with the test.
 func StartPeer(t testing.TB, domain int) *Peer {
 	t.Helper()
+	return startPeer(t, nil, fmt.Sprint(domain))
+}
+
+// StartPeer starts a peer on the host; its lease is 3 s, so that a crash shows
+// soon.
+func (h *Host) StartPeer(t testing.TB, domain int) *Peer {
+	t.Helper()
+	return startPeer(t, h.Exec(), fmt.Sprint(domain), h.Address, "3")
+}
+
+func startPeer(t testing.TB, before []string, args ...string) *Peer {
+	t.Helper()
 	bin, err := buildPeer()
 	require.NoError(t, err)
 	p := &Peer{t: t, lines: make(chan string, 64), data: make(chan PeerSample, 1024), done: make(chan struct{})}
-	p.cmd = exec.Command(bin, fmt.Sprint(domain))
+	line := append(append(before, bin), args...)
+	p.cmd = exec.Command(line[0], line[1:]...)
 	p.cmd.Stderr = os.Stderr
 	p.in, err = p.cmd.StdinPipe()
 	require.NoError(t, err)

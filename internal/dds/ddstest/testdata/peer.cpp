@@ -1,6 +1,8 @@
 // A peer of another vendor: a Fast DDS participant that is driven by lines on
 // its standard input and speaks raw CDR under the names that it is given.
 //
+//   peer DOMAIN [ADDRESS [LEASE_SECONDS]]
+//
 //   pub  TOPIC TYPE reliable|best_effort transient_local|volatile DEPTH USERDATA|-
 //   sub  TOPIC TYPE reliable|best_effort transient_local|volatile DEPTH USERDATA|-
 //   write TOPIC HEX
@@ -113,9 +115,13 @@ int main(int argc, char** argv) {
   DomainParticipantFactory::get_instance()->get_default_participant_qos(pq);
   pq.transport().use_builtin_transports = false;
   auto udp = std::make_shared<eprosima::fastdds::rtps::UDPv4TransportDescriptor>();
-  udp->interfaceWhiteList.push_back("127.0.0.1");
+  udp->interfaceWhiteList.push_back(argc > 2 ? argv[2] : "127.0.0.1");
   pq.transport().user_transports.push_back(udp);
-  for (int i = 0; i < 20; i++) {
+  if (argc > 3) {
+    pq.wire_protocol().builtin.discovery_config.leaseDuration = eprosima::fastrtps::Duration_t(std::stoi(argv[3]), 0);
+    pq.wire_protocol().builtin.discovery_config.leaseDuration_announcementperiod = eprosima::fastrtps::Duration_t(1, 0);
+  }
+  for (int i = 0; argc <= 2 && i < 20; i++) {
     eprosima::fastrtps::rtps::Locator_t l;
     eprosima::fastrtps::rtps::IPLocator::setIPv4(l, 127, 0, 0, 1);
     l.kind = LOCATOR_KIND_UDPv4;
