@@ -50,6 +50,7 @@ func complete(robots, nodes int) func(seen) bool {
 }
 
 func TestRobotsComeAndGo(t *testing.T) {
+	t.Parallel()
 	n := ddstest.NewNetwork(t)
 	m, h := onHost(t, n.Host(), "manager", 0, manyParticipants), n.Host()
 
@@ -69,6 +70,7 @@ func TestRobotsComeAndGo(t *testing.T) {
 }
 
 func TestAFastDDSRobotComesAndGoes(t *testing.T) {
+	t.Parallel()
 	n := ddstest.NewNetwork(t)
 	m, h := onHost(t, n.Host(), "manager", 0, manyParticipants), n.Host()
 	for _, end := range []func(*ddstest.Peer){(*ddstest.Peer).Quit, (*ddstest.Peer).Kill} {
@@ -89,6 +91,7 @@ func TestAFastDDSRobotComesAndGoes(t *testing.T) {
 // A partition that outlasts the lease, three times: each time the graph is right
 // at both ends of it, and nothing piles up.
 func TestAPartitionHeals(t *testing.T) {
+	t.Parallel()
 	n := ddstest.NewNetwork(t)
 	m, h := onHost(t, n.Host(), "manager", 0, manyParticipants), n.Host()
 	onHost(t, h, "robots", 0, 5, 3, 10)
@@ -106,6 +109,7 @@ func TestAPartitionHeals(t *testing.T) {
 }
 
 func TestFiveHundredNodesJoinAtOnce(t *testing.T) {
+	t.Parallel()
 	const robots, nodes = 100, 5
 	n := ddstest.NewNetwork(t)
 	m, h := onHost(t, n.Host(), "manager", 0, manyParticipants), n.Host()
