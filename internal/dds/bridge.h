@@ -67,6 +67,9 @@ struct fact {
 int32_t bridge_discover (struct bridge *b, struct fact out[FACTS_MAX], int64_t timeout_ns);
 void bridge_facts_done (struct bridge *b);
 
+/* cyclone_path is the file that Cyclone's library was loaded from. */
+const char *cyclone_path (void);
+
 /* log_install routes Cyclone's log into a ring; log_next copies the next line and
    returns its category, or 0; *dropped counts lines that found the ring full. */
 void log_install (void);

@@ -1,5 +1,7 @@
+#define _GNU_SOURCE
 #include "bridge.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -47,4 +49,10 @@ uint32_t log_next (char *buf, size_t cap, uint64_t *dropped)
   }
   pthread_mutex_unlock (&mu);
   return category;
+}
+
+const char *cyclone_path (void)
+{
+  Dl_info i;
+  return dladdr ((void *) dds_create_participant, &i) ? i.dli_fname : "";
 }

@@ -10,6 +10,7 @@ package dds
 import "C"
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,8 +28,12 @@ type Options struct {
 	// goes before it, as everywhere in ROS 2. Participants of one process in one
 	// domain share the first one's.
 	Config string
-	// Enclave is the SROS 2 enclave that is announced; "/" when empty.
+	// Enclave is the SROS 2 enclave that is announced; when empty that of
+	// Security, or "/".
 	Enclave string
+	// Security lets only those in who hold a certificate of the same authority;
+	// nil joins a domain that is open to anyone on the network.
+	Security *Security
 	// IgnoreLocal keeps our readers from matching our own writers.
 	IgnoreLocal bool
 	Log         *slog.Logger
@@ -89,15 +94,21 @@ func Open(o Options) (*Participant, error) {
 }
 
 func (p *Participant) join(o Options) error {
-	enclave := o.Enclave
-	if enclave == "" {
-		enclave = "/"
+	enclave, properties := o.Enclave, map[string]string(nil)
+	if o.Security != nil {
+		var err error
+		if properties, err = o.Security.properties(); err != nil {
+			return fmt.Errorf("join ROS domain %d securely: %w", o.Domain, err)
+		}
+		enclave = cmp.Or(enclave, o.Security.Enclave)
 	}
+	enclave = cmp.Or(enclave, "/")
 	userData := C.CString("enclave=" + enclave + ";")
 	defer C.free(unsafe.Pointer(userData))
 	qos := C.dds_create_qos()
 	defer C.dds_delete_qos(qos)
 	C.dds_qset_userdata(qos, unsafe.Pointer(userData), C.strlen(userData))
+	secure(qos, properties)
 	p.entity = C.dds_create_participant(C.dds_domainid_t(o.Domain), qos, nil)
 	if p.entity < 0 {
 		return fmt.Errorf("join ROS domain %d: %w%s", o.Domain, ddsError(C.int32_t(p.entity)), hint())
