@@ -26,7 +26,7 @@ static void sink (void *arg, const dds_log_data_t *d)
   } else {
     unsigned i = (head + count++) % LINES;
     ring[i].category = d->priority;
-    strncpy (ring[i].text, d->message + d->hdrsize, LINE - 1);
+    strncpy (ring[i].text, d->message, LINE - 1);
     ring[i].text[LINE - 1] = 0;
   }
   pthread_mutex_unlock (&mu);

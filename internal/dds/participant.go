@@ -32,7 +32,8 @@ type Options struct {
 	// Security, or "/".
 	Enclave string
 	// Security lets only those in who hold a certificate of the same authority;
-	// nil joins a domain that is open to anyone on the network.
+	// nil joins a domain that is open to anyone on the network. In one process all
+	// participants of a domain have it, or none.
 	Security *Security
 	// IgnoreLocal keeps our readers from matching our own writers.
 	IgnoreLocal bool
@@ -111,7 +112,11 @@ func (p *Participant) join(o Options) error {
 	secure(qos, properties)
 	p.entity = C.dds_create_participant(C.dds_domainid_t(o.Domain), qos, nil)
 	if p.entity < 0 {
-		return fmt.Errorf("join ROS domain %d: %w%s", o.Domain, ddsError(C.int32_t(p.entity)), hint())
+		err := ddsError(C.int32_t(p.entity))
+		if o.Security != nil {
+			return fmt.Errorf("join ROS domain %d as enclave %s: %w%s", o.Domain, enclave, err, reason())
+		}
+		return fmt.Errorf("join ROS domain %d: %w%s", o.Domain, err, hint())
 	}
 	var g [16]C.uchar
 	if rc := C.entity_guid(p.entity, &g[0]); rc < 0 {
@@ -129,12 +134,15 @@ func (p *Participant) join(o Options) error {
 
 // hint says what usually stands behind a participant that cannot be made.
 func hint() string {
-	lines := drainLog()
-	text := " (is the network interface of the configuration up, and its participant index free? another process may hold it)"
-	if len(lines) > 0 {
-		text = ": " + lines[len(lines)-1].text + text
+	return reason() + " (is the network interface of the configuration up, and its participant index free? another process may hold it)"
+}
+
+// reason is the last that Cyclone said.
+func reason() string {
+	if lines := drainLog(); len(lines) > 0 {
+		return ": " + lines[len(lines)-1].text
 	}
-	return text
+	return ""
 }
 
 // Participant is our own GUID.

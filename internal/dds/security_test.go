@@ -265,5 +265,5 @@ func TestAnIncompleteEnclaveIsNamed(t *testing.T) {
 	assert.ErrorContains(t, open(dds.Security{Keystore: k.dir, Enclave: "/../manager"}), "..")
 	assert.ErrorContains(t, open(dds.Security{Keystore: k.dir, Enclave: "manager"}), "must begin with /")
 	require.NoError(t, os.WriteFile(filepath.Join(k.dir, "enclaves/manager/permissions.p7s"), []byte("not signed"), 0o600))
-	assert.ErrorContains(t, open(good), "join ROS domain", "a document that nobody signed")
+	assert.ErrorContains(t, open(good), "permissions: Failed to parse PKCS7", "a document that nobody signed")
 }
