@@ -19,7 +19,8 @@ var version = "dev"
 
 func main() { os.Exit(app.Main(app.Options{Version: version, Join: join})) }
 
-func join(d config.Domain, log *slog.Logger) (app.Domain, error) {
+// rcl reads SROS 2's variables by itself.
+func join(d config.Domain, _ config.Security, log *slog.Logger) (app.Domain, error) {
 	if d.Cyclone != "" || d.Range != "" || len(d.Peers) > 0 {
 		log.Warn("cyclone, range and peers of a domain do not reach the RMW, which has its own configuration in the environment", "domain", d.ID)
 	}

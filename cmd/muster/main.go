@@ -4,7 +4,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 
@@ -19,7 +21,7 @@ var version = "dev"
 func main() { os.Exit(app.Main(app.Options{Version: version, Join: join})) }
 
 // join opens our participant in a configured domain.
-func join(d config.Domain, log *slog.Logger) (app.Domain, error) {
+func join(d config.Domain, s config.Security, log *slog.Logger) (app.Domain, error) {
 	text := d.Cyclone
 	if text == "" {
 		var err error
@@ -27,7 +29,16 @@ func join(d config.Domain, log *slog.Logger) (app.Domain, error) {
 			return app.Domain{}, fmt.Errorf("domain %d: %w", d.ID, err)
 		}
 	}
-	p, err := dds.Open(dds.Options{Domain: d.ID, Config: text, IgnoreLocal: true, Log: log})
+	o := dds.Options{Domain: d.ID, Config: text, IgnoreLocal: true, Log: log}
+	if s.Keystore != "" {
+		o.Security = &dds.Security{Keystore: s.Keystore, Enclave: s.Enclave}
+	}
+	p, err := dds.Open(o)
+	if errors.Is(err, fs.ErrNotExist) && s.Strategy == "permissive" {
+		log.Warn("the ROS domain is joined without security: the enclave's files are missing", "domain", d.ID, "err", err)
+		o.Security = nil
+		p, err = dds.Open(o)
+	}
 	if err != nil {
 		return app.Domain{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -181,12 +182,12 @@ func (w *world) manager(s settings) *manager {
 	cfg := settings{
 		"listen": listen, "log": settings{"level": "debug", "format": "text"},
 		"domains": []settings{{"id": w.domain, "cyclone": dds.LoopbackConfig()}},
-		"engines": []settings{{"name": "engine", "url": w.engine.URL()}},
 		"etcd":    settings{"dir": filepath.Join(w.t.TempDir(), "etcd"), "lease_ttl": "2s"},
 	}
-	for k, v := range s {
-		cfg[k] = v
+	if w.engine != nil {
+		cfg["engines"] = []settings{{"name": "engine", "url": w.engine.URL()}}
 	}
+	maps.Copy(cfg, s)
 	text, err := json.MarshalIndent(cfg, "", " ")
 	require.NoError(w.t, err)
 	m := &manager{t: w.t, url: "http://" + listen, file: filepath.Join(w.t.TempDir(), "muster.yaml")}

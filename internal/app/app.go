@@ -152,7 +152,7 @@ func (a *app) openEngines(context.Context) error {
 
 func (a *app) openDomains(context.Context) error {
 	for _, d := range a.cfg.Domains {
-		p, err := a.options.Join(d, a.log)
+		p, err := a.options.Join(d, a.cfg.Security, a.log)
 		if err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func doctorCommand(o Options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d := &doctor{out: cmd.OutOrStdout(), join: o.Join}
+			d := &doctor{out: cmd.OutOrStdout(), join: o.Join, security: cfg.Security}
 			d.environment(os.Getenv)
 			d.interfaces()
 			for _, domain := range cfg.Domains {
@@ -58,9 +58,10 @@ func doctorCommand(o Options) *cobra.Command {
 
 // doctor writes findings: good ones, remarks, and faults, which it counts.
 type doctor struct {
-	out    io.Writer
-	join   Join
-	faults int
+	out      io.Writer
+	join     Join
+	security config.Security
+	faults   int
 }
 
 func (d *doctor) section(format string, args ...any) {
@@ -167,7 +168,7 @@ const (
 
 func (d *doctor) domain(ctx context.Context, c config.Domain, wait time.Duration) {
 	d.section("ROS domain %d (looking for %v)", c.ID, wait)
-	p, err := d.join(c, slog.New(slog.DiscardHandler))
+	p, err := d.join(c, d.security, slog.New(slog.DiscardHandler))
 	if err != nil {
 		d.fault("%v", err)
 		return

@@ -24,8 +24,8 @@ type Options struct {
 	Join    Join
 }
 
-// Join joins a ROS domain.
-type Join func(config.Domain, *slog.Logger) (Domain, error)
+// Join joins a ROS domain, with DDS Security where a keystore is named.
+type Join func(config.Domain, config.Security, *slog.Logger) (Domain, error)
 
 // Domain is a ROS domain that was joined.
 type Domain struct {

@@ -58,11 +58,10 @@ func (p *Participant) Unsubscribe(id ros.ReaderID) error {
 
 // Reader tells of an open reader.
 func (p *Participant) Reader(id ros.ReaderID) (ros.ReaderState, bool) {
-	leave, err := p.enter()
-	if err != nil {
+	if p.enter() != nil {
 		return ros.ReaderState{}, false
 	}
-	defer leave()
+	defer p.leave()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.readers[id]
@@ -110,11 +109,10 @@ type writer struct {
 func (w *writer) GUID() ros.GUID { return w.guid }
 
 func (w *writer) Matched() int {
-	leave, err := w.p.enter()
-	if err != nil {
+	if w.p.enter() != nil {
 		return 0
 	}
-	defer leave()
+	defer w.p.leave()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.c == nil {
