@@ -8,5 +8,7 @@
 // there, so that a pause of the garbage collector cannot stall reception. The
 // package starts no goroutine.
 //
+// With Options.Security it joins a domain that DDS Security protects (security.go).
+//
 // It knows nothing of nodes, robots or messages: that is package ros.
 package dds

@@ -178,6 +178,9 @@ func (p *Participant) Close() error {
 	readers := p.readers
 	p.readers = nil
 	p.mu.Unlock()
+	if p.unwatch != nil { // no Take is left to own it
+		p.unwatch()
+	}
 	for _, r := range readers {
 		C.reader_close(r)
 	}
