@@ -47,7 +47,10 @@ type Follower struct {
 	places     places                      // guarded by mu
 	counted    time.Time                   // guarded by mu; when rates were last counted, in the domain\'s time
 	shown      map[string]graphShown       // guarded by mu; what was told last, by namespace
-	measured   map[string][]fleet.Topic    // guarded by mu; by namespace
+	slots      map[string][]topicSlot      // guarded by mu; by namespace
+	measured   map[string][]topicSlot      // guarded by mu; the slots that were told last
+	looked     uint64                      // guarded by mu; the graph's version when it was last looked at
+	lookedAt   time.Time                   // guarded by mu
 	readers    map[string]*topicReader     // guarded by mu; by topic
 	gidSizes   map[GUID]GIDSize            // guarded by mu
 	info       ReaderID                    // guarded by mu
@@ -195,7 +198,9 @@ func (f *Follower) keep(ctx context.Context, own Writer) error {
 			f.reconcile(time.Now())
 		case <-tick.C:
 			now := time.Now()
-			f.reconcile(now)
+			if f.stale(now) {
+				f.reconcile(now)
+			}
 			f.measure(now)
 			f.watch(now)
 		}
@@ -215,6 +220,80 @@ func (f *Follower) reconcile(now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.openWanted(now)
+	f.slots = f.topicSlots()
+	f.looked, f.lookedAt = f.graph.Version(), now
+}
+
+// lookAgain bounds how long readers that nobody needs wait to be closed, and those
+// that could not be opened to be tried again.
+const lookAgain = 10 * time.Second
+
+// stale reports whether there is reason to reconcile.
+func (f *Follower) stale(now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.graph.Version() != f.looked || now.Sub(f.lookedAt) >= lookAgain
+}
+
+// topicSlot is a topic as it stays until the graph changes, and the reader that
+// has its rates.
+type topicSlot struct {
+	topic  fleet.Topic
+	reader *topicReader
+}
+
+// topicSlots lists the topics of each robot, by name: those in its namespace, and
+// those that it published until not long ago.
+func (f *Follower) topicSlots() map[string][]topicSlot {
+	slots := make(map[string][]topicSlot, len(f.places.robots))
+	for ns := range f.places.robots {
+		list := make([]topicSlot, 0, len(f.places.topics[ns]))
+		for _, name := range f.places.topics[ns] {
+			list = append(list, f.slot(name))
+		}
+		slots[ns] = list
+	}
+	for name, r := range f.readers {
+		if p := r.part.Load(); p != nil && len(f.graph.topics[name]) == 0 {
+			slots[p.namespace] = append(slots[p.namespace], f.slot(name))
+		}
+	}
+	for _, list := range slots {
+		slices.SortFunc(list, func(a, b topicSlot) int { return cmp.Compare(a.topic.Name, b.topic.Name) })
+	}
+	return slots
+}
+
+// slot is a topic as the graph shows it.
+func (f *Follower) slot(name string) topicSlot {
+	publishers := f.graph.topics[name]
+	t := fleet.Topic{Name: name, Publishers: len(publishers)}
+	for id := range publishers {
+		if typ := f.graph.endpoints[id].Type; t.Type == "" || typ < t.Type {
+			t.Type = typ
+		}
+	}
+	r := f.readers[name]
+	if r != nil && len(publishers) == 0 {
+		t.Type, t.Problem = r.typ, "nobody publishes it"
+	}
+	return topicSlot{t, r}
+}
+
+// now is the topic with its reader's rates.
+func (s *topicSlot) now() fleet.Topic {
+	t, r := s.topic, s.reader
+	if r == nil {
+		return t
+	}
+	t.Hz, t.UsualHz = r.rate.hz, r.rate.usual
+	if t.Problem == "" {
+		t.Problem = r.problem
+	}
+	if last := r.last.Load(); last != 0 {
+		t.Last = time.Unix(0, last).UTC()
+	}
+	return t
 }
 
 // changedPlaces are the namespaces whose nodes differ from what was told last.
@@ -256,31 +335,20 @@ func (f *Follower) measure(now time.Time) {
 			r.rate.tick(counted, r.total.Load())
 		}
 	}
-	topics := make(map[string][]fleet.Topic)
-	for ns := range f.places.robots {
-		topics[ns] = nil
-	}
-	for ns := range topics {
-		for _, name := range f.places.topics[ns] {
-			topics[ns] = append(topics[ns], f.describe(name))
+	observations := make([]fleet.Observation, 0, len(f.slots)+len(f.maps))
+	for ns, slots := range f.slots {
+		list := make([]fleet.Topic, len(slots))
+		for i := range slots {
+			list[i] = slots[i].now()
 		}
-	}
-	for name, r := range f.readers {
-		if p := r.part.Load(); p != nil && len(f.graph.topics[name]) == 0 {
-			topics[p.namespace] = append(topics[p.namespace], f.describe(name))
-		}
-	}
-	observations := make([]fleet.Observation, 0, len(topics))
-	for ns, list := range topics {
-		slices.SortFunc(list, func(a, b fleet.Topic) int { return cmp.Compare(a.Name, b.Name) })
 		observations = append(observations, fleet.TopicsObserved{At: f.at(ns), Topics: list})
 	}
 	for ns := range f.measured {
-		if _, still := topics[ns]; !still {
+		if _, still := f.slots[ns]; !still {
 			observations = append(observations, fleet.TopicsObserved{At: f.at(ns)})
 		}
 	}
-	f.measured = topics
+	f.measured = f.slots
 	for ns, g := range f.maps { // a map comes once; its robot may have become known later
 		observations = append(observations, fleet.MapObserved{At: f.at(ns), Grid: g})
 	}
@@ -288,29 +356,6 @@ func (f *Follower) measure(now time.Time) {
 	if len(observations) > 0 {
 		f.apply(now, observations...)
 	}
-}
-
-// describe is a topic as the graph and our reader of it show it.
-func (f *Follower) describe(name string) fleet.Topic {
-	publishers := f.graph.topics[name]
-	t := fleet.Topic{Name: name, Publishers: len(publishers)}
-	for id := range publishers {
-		if typ := f.graph.endpoints[id].Type; t.Type == "" || typ < t.Type {
-			t.Type = typ
-		}
-	}
-	r := f.readers[name]
-	if r == nil {
-		return t
-	}
-	t.Hz, t.UsualHz, t.Problem = r.rate.hz, r.rate.usual, r.problem
-	if last := r.last.Load(); last != 0 {
-		t.Last = time.Unix(0, last).UTC()
-	}
-	if len(publishers) == 0 {
-		t.Type, t.Problem = r.typ, "nobody publishes it"
-	}
-	return t
 }
 
 // isRobot reports whether a namespace is known as a robot's.
@@ -342,14 +387,15 @@ func (f *Follower) publishOwn(now time.Time, w Writer, told announced) announced
 	if next.size == 0 {
 		next.size = f.majority(told.size)
 	}
-	readers := f.ownReaders()
-	next.readers = len(readers)
+	f.mu.Lock()
+	next.readers = len(f.readers)
+	f.mu.Unlock()
 	if next.size == told.size && (next.readers == told.readers || now.Sub(told.at) < announceEvery) {
 		return told
 	}
 	own := NodesFact{
 		Participant: f.transport.Participant(),
-		Nodes:       []NodeEntities{{Namespace: "/", Name: f.options.Node, Readers: readers, Writers: []GUID{w.GUID()}}},
+		Nodes:       []NodeEntities{{Namespace: "/", Name: f.options.Node, Readers: f.ownReaders(), Writers: []GUID{w.GUID()}}},
 	}
 	sample, err := EncodeInfo(own, next.size)
 	if err == nil {

@@ -54,6 +54,7 @@ func (f *Follower) Open(topic string, bound int) (*RawStream, error) {
 			return nil, fmt.Errorf("open %s: the reader could not be made", topic)
 		}
 	}
+	f.looked = 0 // the topic has a rate from now on
 	f.setStreams(r, append(slices.Clone(*r.streams.Load()), s))
 	f.streams[s] = r
 	if !fresh && r.qos.Durability == TransientLocal {
