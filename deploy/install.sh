@@ -33,6 +33,7 @@ need_test() {
   has dockerd || want docker.io
   has etcd || want etcd-server
   has ip || want iproute2
+  has openssl || want openssl
   browser >/dev/null || want chromium
 }
 

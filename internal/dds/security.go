@@ -43,7 +43,7 @@ var plugins = []struct{ kind, library, initialize, finalize string }{
 // cannot be read is an error that names it: Cyclone's own would not.
 func (s Security) properties() (map[string]string, error) {
 	if !strings.HasPrefix(s.Enclave, "/") || filepath.Clean(s.Enclave) != s.Enclave {
-		return nil, fmt.Errorf("enclave %q: its name must begin with a slash and go neither to \".\" nor up", s.Enclave)
+		return nil, fmt.Errorf("enclave %q: its name must begin with / and stay below it", s.Enclave)
 	}
 	keystore, err := filepath.Abs(s.Keystore)
 	if err != nil {

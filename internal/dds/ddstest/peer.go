@@ -6,7 +6,9 @@ package ddstest
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
 	"fmt"
@@ -49,20 +51,30 @@ func Join(t testing.TB, domain int) *dds.Participant {
 	return p
 }
 
+// buildPeer builds the peer into the user's cache, under a name that its source
+// decides: the next run finds it there.
 var buildPeer = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "muster-peer-")
+	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	src, bin := filepath.Join(dir, "peer.cpp"), filepath.Join(dir, "peer")
-	if err := os.WriteFile(src, peerSource, 0o600); err != nil {
+	dir := filepath.Join(cache, "muster-test")
+	bin := filepath.Join(dir, fmt.Sprintf("peer-%x", sha256.Sum256(peerSource)))
+	if _, err := os.Stat(bin); err == nil {
+		return bin, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	out, err := exec.Command("g++", "-std=c++17", "-O0", "-o", bin, src, "-lfastrtps", "-lfastcdr").CombinedOutput()
-	if err != nil {
+	// Under a name of our own first: several test binaries may build at once.
+	own := fmt.Sprintf("%s.%d", bin, os.Getpid())
+	defer os.Remove(own)
+	build := exec.Command("g++", "-std=c++17", "-O0", "-x", "c++", "-o", own, "-", "-lfastrtps", "-lfastcdr")
+	build.Stdin = bytes.NewReader(peerSource)
+	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the Fast DDS peer: %w\n%s", err, out)
 	}
-	return bin, nil
+	return bin, os.Rename(own, bin)
 })
 
 // Peer is a Fast DDS participant in a process of its own.
