@@ -66,14 +66,16 @@ const (
 // when the process ends.
 func ReserveDomain() (id int, release func() error, err error) {
 	dir := filepath.Join(os.TempDir(), "muster-domains")
-	if err := os.MkdirAll(dir, 0o777); err != nil { //nolint:gosec // shared by the users of this host
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return 0, nil, fmt.Errorf("reserve a ROS domain: %w", err)
 	}
+	_ = os.Chmod(dir, 0o777|os.ModeSticky) // for the other users of this host; only its maker can
 	for id := firstReserved; id <= lastReserved; id++ {
-		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprint(id)), os.O_CREATE|os.O_RDWR, 0o666) //nolint:gosec // as above
+		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprint(id)), os.O_CREATE|os.O_RDWR, 0o666)
 		if err != nil {
 			return 0, nil, fmt.Errorf("reserve a ROS domain: %w", err)
 		}
+		_ = f.Chmod(0o666) // as above
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
 			return id, f.Close, nil

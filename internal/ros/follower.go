@@ -1,11 +1,9 @@
 package ros
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -235,67 +233,6 @@ func (f *Follower) stale(now time.Time) bool {
 	return f.graph.Version() != f.looked || now.Sub(f.lookedAt) >= lookAgain
 }
 
-// topicSlot is a topic as it stays until the graph changes, and the reader that
-// has its rates.
-type topicSlot struct {
-	topic  fleet.Topic
-	reader *topicReader
-}
-
-// topicSlots lists the topics of each robot, by name: those in its namespace, and
-// those that it published until not long ago.
-func (f *Follower) topicSlots() map[string][]topicSlot {
-	slots := make(map[string][]topicSlot, len(f.places.robots))
-	for ns := range f.places.robots {
-		list := make([]topicSlot, 0, len(f.places.topics[ns]))
-		for _, name := range f.places.topics[ns] {
-			list = append(list, f.slot(name))
-		}
-		slots[ns] = list
-	}
-	for name, r := range f.readers {
-		if p := r.part.Load(); p != nil && len(f.graph.topics[name]) == 0 {
-			slots[p.namespace] = append(slots[p.namespace], f.slot(name))
-		}
-	}
-	for _, list := range slots {
-		slices.SortFunc(list, func(a, b topicSlot) int { return cmp.Compare(a.topic.Name, b.topic.Name) })
-	}
-	return slots
-}
-
-// slot is a topic as the graph shows it.
-func (f *Follower) slot(name string) topicSlot {
-	publishers := f.graph.topics[name]
-	t := fleet.Topic{Name: name, Publishers: len(publishers)}
-	for id := range publishers {
-		if typ := f.graph.endpoints[id].Type; t.Type == "" || typ < t.Type {
-			t.Type = typ
-		}
-	}
-	r := f.readers[name]
-	if r != nil && len(publishers) == 0 {
-		t.Type, t.Problem = r.typ, "nobody publishes it"
-	}
-	return topicSlot{t, r}
-}
-
-// now is the topic with its reader's rates.
-func (s *topicSlot) now() fleet.Topic {
-	t, r := s.topic, s.reader
-	if r == nil {
-		return t
-	}
-	t.Hz, t.UsualHz = r.rate.hz, r.rate.usual
-	if t.Problem == "" {
-		t.Problem = r.problem
-	}
-	if last := r.last.Load(); last != 0 {
-		t.Last = time.Unix(0, last).UTC()
-	}
-	return t
-}
-
 // changedPlaces are the namespaces whose nodes differ from what was told last.
 func (f *Follower) changedPlaces() (changed []fleet.Observation) {
 	tell := func(ns string, nodes []fleet.Node) {
@@ -325,123 +262,12 @@ func (f *Follower) at(namespace string) fleet.At {
 	return fleet.At{Domain: f.transport.DomainID(), Namespace: namespace}
 }
 
-// measure tells the topics of each robot with their rates. A robot whose topics
-// have gone is told of until its readers are closed, and then once more.
-func (f *Follower) measure(now time.Time) {
-	f.mu.Lock()
-	if counted := f.clock.now(now); counted.After(f.counted) || counted.Before(f.counted.Add(-time.Minute)) {
-		f.counted = counted
-		for _, r := range f.readers {
-			r.rate.tick(counted, r.total.Load())
-		}
-	}
-	observations := make([]fleet.Observation, 0, len(f.slots)+len(f.maps))
-	for ns, slots := range f.slots {
-		list := make([]fleet.Topic, len(slots))
-		for i := range slots {
-			list[i] = slots[i].now()
-		}
-		observations = append(observations, fleet.TopicsObserved{At: f.at(ns), Topics: list})
-	}
-	for ns := range f.measured {
-		if _, still := f.slots[ns]; !still {
-			observations = append(observations, fleet.TopicsObserved{At: f.at(ns)})
-		}
-	}
-	f.measured = f.slots
-	for ns, g := range f.maps { // a map comes once; its robot may have become known later
-		observations = append(observations, fleet.MapObserved{At: f.at(ns), Grid: g})
-	}
-	f.mu.Unlock()
-	if len(observations) > 0 {
-		f.apply(now, observations...)
-	}
-}
-
 // isRobot reports whether a namespace is known as a robot's.
 func (f *Follower) isRobot(namespace string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, ok := f.places.robots[namespace]
 	return ok
-}
-
-// announced is what peers were told last of our node.
-type announced struct {
-	size    GIDSize
-	readers int // of ours, as a measure of change
-	at      time.Time
-}
-
-// Our node list goes to every peer, so it names but some of our readers, and is
-// not written more often than that.
-const (
-	announceMost  = 500
-	announceEvery = 5 * time.Second
-)
-
-// publishOwn writes our node list when the size of gids that peers want changes,
-// or our readers do.
-func (f *Follower) publishOwn(now time.Time, w Writer, told announced) announced {
-	next := announced{size: f.options.GIDSize, at: now}
-	if next.size == 0 {
-		next.size = f.majority(told.size)
-	}
-	f.mu.Lock()
-	next.readers = len(f.readers)
-	f.mu.Unlock()
-	if next.size == told.size && (next.readers == told.readers || now.Sub(told.at) < announceEvery) {
-		return told
-	}
-	own := NodesFact{
-		Participant: f.transport.Participant(),
-		Nodes:       []NodeEntities{{Namespace: "/", Name: f.options.Node, Readers: f.ownReaders(), Writers: []GUID{w.GUID()}}},
-	}
-	sample, err := EncodeInfo(own, next.size)
-	if err == nil {
-		err = w.Write(sample)
-	}
-	if err != nil {
-		f.log.Warn("tell our node's name to the domain", "err", err)
-		return told
-	}
-	return next
-}
-
-// ownReaders are the GUIDs of our readers, where the transport tells them.
-func (f *Follower) ownReaders() (ids []GUID) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, r := range f.readers {
-		if len(ids) == announceMost {
-			break
-		}
-		if s, ok := f.transport.Reader(r.id); ok && !s.GUID.IsZero() {
-			ids = append(ids, s.GUID)
-		}
-	}
-	return ids
-}
-
-// majority is the gid size that more peers speak; a tie keeps what there is.
-func (f *Follower) majority(now GIDSize) GIDSize {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	n := 0
-	for size := range maps.Values(f.gidSizes) {
-		if size == GIDHumble {
-			n++
-		} else {
-			n--
-		}
-	}
-	switch {
-	case n > 0:
-		return GIDHumble
-	case n < 0 || now == 0:
-		return GIDIron
-	}
-	return now
 }
 
 // Stats are what a Follower knows of its domain now.
