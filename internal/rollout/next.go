@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -133,7 +134,7 @@ func phrase(s Step) string {
 
 // finish ends the rollout once nothing is in hand.
 func (d *decider) finish() {
-	open, took, failures := 0, 0, 0
+	open, took, failures, helpless := 0, 0, 0, ""
 	for i, rp := range d.plan.Robots {
 		if rp.Skip != "" {
 			continue
@@ -151,10 +152,14 @@ func (d *decider) finish() {
 		if rs.Step.Bad() {
 			failures++
 		}
+		if rs.Step == StepNeedsOperator && helpless == "" {
+			helpless = fmt.Sprintf("robot %s needs an operator: %s", rp.Robot, rs.Reason)
+		}
 	}
 	switch {
 	case d.s.State == StateStopping:
-		d.setState(d.s.Ending, d.s.Reason)
+		// Why it stopped was written while a rollback could still succeed.
+		d.setState(d.s.Ending, cmp.Or(helpless, d.s.Reason))
 	case open > 0:
 		return
 	default:

@@ -286,6 +286,7 @@ func TestARollbackIsNeverRolledBack(t *testing.T) {
 	w.advance(5 * time.Minute)
 	assert.Equal(t, StepNeedsOperator, w.status.Robot("r1").Step)
 	assert.Equal(t, StateFailed, w.status.State)
+	assert.Contains(t, w.status.Reason, "robot r1 needs an operator: ")
 	assert.False(t, w.robots["r2"].newMade)
 }
 
