@@ -24,6 +24,7 @@ type Container struct {
 	FinishedAt time.Time `json:"finished_at,omitzero"`
 
 	Devices     []Device `json:"devices,omitempty"`
+	Lock        string   `json:"lock,omitempty"` // label muster.lock: why no rollout may touch it
 	NetworkMode string   `json:"network_mode,omitempty"`
 
 	Rollout    string `json:"rollout,omitempty"`    // label muster.rollout

@@ -32,6 +32,12 @@ type DiagnosticsObserved struct {
 	Receive time.Time
 }
 
+// LockObserved is what a robot says of being updated.
+type LockObserved struct {
+	At
+	Lock UpdateLock
+}
+
 // GraphObserved is the whole set of nodes of a namespace now; empty when all
 // have gone.
 type GraphObserved struct {
@@ -74,6 +80,7 @@ type Deregistered struct{ ID string }
 func (PoseObserved) observation()        {}
 func (BatteryObserved) observation()     {}
 func (DiagnosticsObserved) observation() {}
+func (LockObserved) observation()        {}
 func (GraphObserved) observation()       {}
 func (TopicsObserved) observation()      {}
 func (MapObserved) observation()         {}

@@ -115,6 +115,8 @@ func (r *Registry) apply(now time.Time, o Observation) {
 		r.applyPose(now, o)
 	case BatteryObserved:
 		r.applyBattery(now, o)
+	case LockObserved:
+		r.applyLock(now, o)
 	case DiagnosticsObserved:
 		r.applyDiagnostics(now, o)
 	case GraphObserved:

@@ -18,6 +18,8 @@ type Robot struct {
 	LastSeen time.Time `json:"last_seen,omitzero"` // newest receive time of any of its data
 
 	Pose        *Pose        `json:"pose,omitempty"`
+	StillSince  time.Time    `json:"still_since,omitzero"` // since when it has not moved, by receive time
+	UpdateLock  *UpdateLock  `json:"update_lock,omitempty"`
 	Battery     *Battery     `json:"battery,omitempty"`
 	Diagnostics *Diagnostics `json:"diagnostics,omitempty"`
 	Map         string       `json:"map,omitempty"` // hash of the Grid it moves on
@@ -78,6 +80,13 @@ type Battery struct {
 	Charging bool      `json:"charging"`
 	Status   string    `json:"status"` // unknown, charging, discharging, not-charging, full
 	Receive  time.Time `json:"receive_time"`
+}
+
+// UpdateLock is what a robot says of being updated, on its topic update_lock
+// (std_msgs/msg/Bool, true while it must not be touched).
+type UpdateLock struct {
+	Locked  bool      `json:"locked"`
+	Receive time.Time `json:"receive_time"`
 }
 
 // Level is a diagnostic level (diagnostic_msgs/msg/DiagnosticStatus).

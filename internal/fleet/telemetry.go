@@ -30,6 +30,12 @@ func (r *Registry) applyPose(now time.Time, o PoseObserved) {
 			e.period += (d - e.period) / 8
 		}
 	}
+	switch {
+	case o.Pose.Moving():
+		e.robot.StillSince = time.Time{}
+	case e.robot.StillSince.IsZero():
+		e.robot.StillSince = o.Pose.Receive
+	}
 	e.robot.Pose = &o.Pose
 	e.robot.PoseVersion = r.nextVersion()
 	r.judge(now, e)
@@ -120,6 +126,19 @@ func diagnosticEvent(now time.Time, robot *Robot) Event {
 		}
 	}
 	return ev
+}
+
+func (r *Registry) applyLock(now time.Time, o LockObserved) {
+	e := r.seen(o.At, o.Lock.Receive)
+	if e == nil {
+		return
+	}
+	old := e.robot.UpdateLock
+	e.robot.UpdateLock = &o.Lock
+	if old == nil || old.Locked != o.Lock.Locked {
+		e.robot.StateVersion = r.nextVersion()
+	}
+	r.judge(now, e)
 }
 
 func (r *Registry) applyGraph(now time.Time, o GraphObserved) {
