@@ -85,7 +85,7 @@ func classify(err error) (status int, code string) {
 		return http.StatusConflict, "conflict"
 	case is[*unauthorized](err):
 		return http.StatusUnauthorized, "unauthorized"
-	case is[*forbidden](err):
+	case is[*forbidden](err), errors.Is(err, rollout.ErrForbidden):
 		return http.StatusForbidden, "forbidden"
 	case is[*unavailable](err), errors.Is(err, stream.ErrFull), errors.Is(err, rollout.ErrFenced), errors.Is(err, context.Canceled):
 		return http.StatusServiceUnavailable, "unavailable"

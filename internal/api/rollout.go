@@ -2,7 +2,9 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/muster-fleet/muster/internal/rollout"
 	"github.com/muster-fleet/muster/internal/stream"
@@ -75,31 +77,94 @@ func (s *Server) startRollout(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, status, whole(report))
 }
 
-// maxReason bounds the reason for a wish, in bytes.
-const maxReason = 1000
+// least are the roles that an operator's actions take.
+var least = map[rollout.Action]stream.Role{
+	rollout.ActionPause:    stream.RoleOperator,
+	rollout.ActionAbort:    stream.RoleOperator,
+	rollout.ActionApprove:  stream.RoleOperator, // the plan may ask for more
+	rollout.ActionResume:   stream.RoleEngineer,
+	rollout.ActionRollback: stream.RoleEngineer,
+	rollout.ActionSkip:     stream.RoleEngineer,
+	rollout.ActionRetry:    stream.RoleEngineer,
+	rollout.ActionOverride: stream.RoleEngineer,
+}
 
-func (s *Server) wish(action rollout.Action) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if s.opt.Rollouts == nil {
-			return errNoRollouts
-		}
-		var body struct {
-			Reason string `json:"reason"`
-		}
-		if err := readJSON(r, &body); err != nil {
-			return err
-		}
-		if len(body.Reason) > maxReason {
-			return invalid("reason", "is longer than %d bytes", maxReason)
-		}
-		id, cl := r.PathValue("id"), callOf(r)
-		cl.detail = fmt.Sprintf("%s rollout %s: %s", action, id, body.Reason)
-		report, err := s.opt.Rollouts.Wish(r.Context(), id, action, cl.user.Name, body.Reason)
-		if err != nil {
-			return fmt.Errorf("%s rollout %s: %w", action, id, err)
-		}
-		return writeJSON(w, http.StatusOK, whole(report))
+func (s *Server) steerRollout(w http.ResponseWriter, r *http.Request) error {
+	if s.opt.Rollouts == nil {
+		return errNoRollouts
 	}
+	id, action, cl := r.PathValue("id"), rollout.Action(r.PathValue("action")), callOf(r)
+	role, known := least[action]
+	if !known {
+		return errNoRoute
+	}
+	var body struct {
+		Reason string `json:"reason"`
+		Robot  string `json:"robot"`
+	}
+	if err := readJSON(r, &body); err != nil {
+		return err
+	}
+	cl.detail = fmt.Sprintf("%s rollout %s: %s", action, id, body.Reason)
+	if body.Robot != "" {
+		cl.detail = fmt.Sprintf("%s robot %s of rollout %s: %s", action, body.Robot, id, body.Reason)
+	}
+	if err := needRole(r, role); err != nil {
+		return err
+	}
+	report, err := s.opt.Rollouts.Wish(r.Context(), id, rollout.Wish{
+		Action: action, Robot: body.Robot, By: cl.user.Name, Role: string(cl.user.Role), Reason: body.Reason,
+	})
+	if err != nil {
+		return fmt.Errorf("%s rollout %s: %w", action, id, err)
+	}
+	return writeJSON(w, http.StatusOK, whole(report))
+}
+
+type lockList struct {
+	Locks []rollout.Hold `json:"locks"`
+}
+
+func (s *Server) listLocks(w http.ResponseWriter, _ *http.Request) error {
+	if s.opt.Rollouts == nil {
+		return errNoRollouts
+	}
+	list := lockList{Locks: []rollout.Hold{}}
+	holds := s.opt.Rollouts.Holds()
+	for _, robot := range slices.Sorted(maps.Keys(holds)) {
+		list.Locks = append(list.Locks, holds[robot])
+	}
+	return writeJSON(w, http.StatusOK, list)
+}
+
+func (s *Server) lockRobot(w http.ResponseWriter, r *http.Request) error {
+	if s.opt.Rollouts == nil {
+		return errNoRollouts
+	}
+	var body struct {
+		Reason string `json:"reason"`
+	}
+	if err := readJSON(r, &body); err != nil {
+		return err
+	}
+	id, cl := r.PathValue("id"), callOf(r)
+	cl.detail = fmt.Sprintf("lock robot %s: %s", id, body.Reason)
+	if err := s.opt.Rollouts.Hold(r.Context(), id, cl.user.Name, body.Reason); err != nil {
+		return fmt.Errorf("lock robot %s: %w", id, err)
+	}
+	return s.listLocks(w, r)
+}
+
+func (s *Server) unlockRobot(w http.ResponseWriter, r *http.Request) error {
+	if s.opt.Rollouts == nil {
+		return errNoRollouts
+	}
+	id := r.PathValue("id")
+	callOf(r).detail = "unlock robot " + id
+	if err := s.opt.Rollouts.Release(r.Context(), id); err != nil {
+		return fmt.Errorf("unlock robot %s: %w", id, err)
+	}
+	return s.listLocks(w, r)
 }
 
 // whole is a report whose lists are lists in JSON, not null.

@@ -49,9 +49,10 @@ func (s *Server) routes() []route {
 		{method: get, path: "/api/v1/rollouts", role: viewer, handler: s.listRollouts},
 		{method: post, path: "/api/v1/rollouts", role: operator, handler: s.startRollout, audited: true}, // more in the handler
 		{method: get, path: "/api/v1/rollouts/{id}", role: viewer, handler: s.getRollout},
-		{method: post, path: "/api/v1/rollouts/{id}/pause", role: operator, handler: s.wish("pause"), audited: true},
-		{method: post, path: "/api/v1/rollouts/{id}/resume", role: engineer, handler: s.wish("resume"), audited: true},
-		{method: post, path: "/api/v1/rollouts/{id}/abort", role: operator, handler: s.wish("abort"), audited: true},
+		{method: post, path: "/api/v1/rollouts/{id}/{action}", role: operator, handler: s.steerRollout, audited: true}, // more in the handler
+		{method: get, path: "/api/v1/locks", role: viewer, handler: s.listLocks},
+		{method: post, path: "/api/v1/robots/{id}/lock", role: operator, handler: s.lockRobot, audited: true},
+		{method: post, path: "/api/v1/robots/{id}/unlock", role: operator, handler: s.unlockRobot, audited: true},
 		{method: get, path: "/api/v1/images", role: viewer, handler: s.listImages},
 		{method: get, path: "/api/v1/system", role: viewer, handler: s.getSystem},
 		{method: get, path: "/api/v1/me", role: viewer, handler: s.getMe},

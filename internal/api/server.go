@@ -29,8 +29,12 @@ type Rollouts interface {
 	List(ctx context.Context) ([]rollout.Report, error)
 	// Get returns one rollout, or rollout.ErrNotFound.
 	Get(ctx context.Context, id string) (rollout.Report, error)
-	// Wish notes what an operator wants of a rollout.
-	Wish(ctx context.Context, id string, action rollout.Action, by, reason string) (rollout.Report, error)
+	// Wish notes what an operator wants of a rollout or of one of its robots.
+	Wish(ctx context.Context, id string, w rollout.Wish) (rollout.Report, error)
+	// Hold locks a robot against rollouts, Release unlocks it; Holds are the locks.
+	Hold(ctx context.Context, robot, by, reason string) error
+	Release(ctx context.Context, robot string) error
+	Holds() map[string]rollout.Hold
 	// Subscribe is woken when a report may have changed.
 	Subscribe() *fleet.Subscription
 	// Held says why rollouts are held now; empty when they are not.

@@ -31,6 +31,7 @@ type rollouts struct {
 	mu      sync.Mutex
 	reports []rollout.Report
 	err     error
+	holds   map[string]rollout.Hold
 	journal fleet.Journal // for its subscribers
 }
 
@@ -67,11 +68,26 @@ func (f *rollouts) Get(_ context.Context, id string) (rollout.Report, error) {
 	return rollout.Report{}, rollout.ErrNotFound
 }
 
-func (f *rollouts) Wish(ctx context.Context, id string, action rollout.Action, by, reason string) (rollout.Report, error) {
+func (f *rollouts) Wish(ctx context.Context, id string, w rollout.Wish) (rollout.Report, error) {
+	if w.Action == rollout.ActionApprove && w.Role != "engineer" {
+		return rollout.Report{}, rollout.ErrForbidden
+	}
 	r, err := f.Get(ctx, id)
-	r.Reason = fmt.Sprintf("%s by %s: %s", action, by, reason)
+	r.Reason = fmt.Sprintf("%s by %s: %s%s", w.Action, w.By, w.Robot, w.Reason)
 	return r, err
 }
+
+func (f *rollouts) Hold(_ context.Context, robot, by, reason string) error {
+	f.holds[robot] = rollout.Hold{Robot: robot, By: by, Reason: reason, At: t0}
+	return nil
+}
+
+func (f *rollouts) Release(_ context.Context, robot string) error {
+	delete(f.holds, robot)
+	return nil
+}
+
+func (f *rollouts) Holds() map[string]rollout.Hold { return f.holds }
 
 func (f *rollouts) Subscribe() *fleet.Subscription { return f.journal.Subscribe() }
 func (f *rollouts) Held() string                   { return "" }
@@ -118,7 +134,7 @@ type world struct {
 
 func newWorld(t testing.TB, change ...func(*Options)) *world {
 	w := &world{
-		t: t, reg: fleet.NewRegistry(&fleet.Journal{}), rollouts: &rollouts{},
+		t: t, reg: fleet.NewRegistry(&fleet.Journal{}), rollouts: &rollouts{holds: make(map[string]rollout.Hold)},
 		audits: make(chan AuditEntry, 100), ticks: make(chan time.Time),
 	}
 	charge := 0.5
@@ -275,6 +291,18 @@ func TestRolesAreAskedFor(t *testing.T) {
 		{"operator", "POST", "/api/v1/rollouts/r1/resume", `{}`, 403},
 		{"operator", "POST", "/api/v1/rollouts/r1/abort", `{}`, 200},
 		{"operator", "POST", "/api/v1/rollouts/r2/abort", `{}`, 404},
+		{"operator", "POST", "/api/v1/rollouts/r1/explode", `{}`, 404},
+		{"operator", "POST", "/api/v1/rollouts/r1/rollback", `{}`, 403},
+		{"engineer", "POST", "/api/v1/rollouts/r1/rollback", `{}`, 200},
+		{"operator", "POST", "/api/v1/rollouts/r1/skip", `{"robot":"r1"}`, 403},
+		{"engineer", "POST", "/api/v1/rollouts/r1/skip", `{"robot":"r1"}`, 200},
+		{"engineer", "POST", "/api/v1/rollouts/r1/skip", `{"bot":"r1"}`, 400},
+		{"viewer", "POST", "/api/v1/rollouts/r1/approve", `{}`, 403},
+		{"operator", "POST", "/api/v1/rollouts/r1/approve", `{}`, 403}, // says the plan
+		{"engineer", "POST", "/api/v1/rollouts/r1/approve", `{}`, 200},
+		{"viewer", "POST", "/api/v1/robots/r1/lock", `{"reason":"x"}`, 403},
+		{"operator", "POST", "/api/v1/robots/r1/lock", `{"reason":"x"}`, 200},
+		{"operator", "POST", "/api/v1/robots/r1/unlock", ``, 200},
 	} {
 		w := newWorld(t)
 		w.rollouts.reports = []rollout.Report{{ID: "r1"}}

@@ -180,7 +180,7 @@ func (a *app) openDomains(context.Context) error {
 }
 
 func (a *app) openRollouts() {
-	store := etcd.Store{Client: a.etcd}
+	store := etcd.NewStore(a.etcd)
 	a.runner = rollout.NewRunner(rollout.RunnerOptions{
 		Store: store, Elector: etcd.Elector{Client: a.etcd}, Engine: a.engines, Registry: a.registry, Log: a.log,
 		DomainOK: a.following.Load,

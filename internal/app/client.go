@@ -126,8 +126,26 @@ func (c *client) rollouts(ctx context.Context) ([]rollout.Report, error) {
 	return out.Rollouts, err
 }
 
-func (c *client) wish(ctx context.Context, id string, a rollout.Action, reason string) (r rollout.Report, err error) {
+func (c *client) wish(ctx context.Context, id string, a rollout.Action, robot, reason string) (r rollout.Report, err error) {
 	in := map[string]string{"reason": reason}
+	if robot != "" {
+		in["robot"] = robot
+	}
 	err = c.call(ctx, http.MethodPost, "/rollouts/"+url.PathEscape(id)+"/"+string(a), in, &r)
 	return r, err
+}
+
+func (c *client) lock(ctx context.Context, robot, reason string) error {
+	in := map[string]string{"reason": reason}
+	return c.call(ctx, http.MethodPost, "/robots/"+url.PathEscape(robot)+"/lock", in, new(any))
+}
+
+func (c *client) unlock(ctx context.Context, robot string) error {
+	return c.call(ctx, http.MethodPost, "/robots/"+url.PathEscape(robot)+"/unlock", nil, new(any))
+}
+
+func (c *client) locks(ctx context.Context) ([]rollout.Hold, error) {
+	var out struct{ Locks []rollout.Hold }
+	err := c.call(ctx, http.MethodGet, "/locks", nil, &out)
+	return out.Locks, err
 }

@@ -198,7 +198,7 @@ func stateColor(s rollout.State) string {
 	switch s {
 	case rollout.StateCompleted:
 		return green
-	case rollout.StateFailed, rollout.StateAborted, rollout.StateStopping:
+	case rollout.StateFailed, rollout.StateAborted, rollout.StateStopping, rollout.StateRolledBack:
 		return red
 	case rollout.StatePaused:
 		return yellow

@@ -38,7 +38,7 @@ func BenchmarkDowntime(b *testing.B) {
 			o := agent("-beat", "/data/beat", "-every", "5ms")
 			o.HostConfig.Binds = []string{r.dir + ":/data"}
 			r.run(o)
-			require.NoError(b, r.c.Pull(r.ctx(), r.t1))
+			require.NoError(b, r.c.Pull(r.ctx(), r.t1, noReport))
 			var gaps []time.Duration
 			for range b.N {
 				if name == "rollback" {

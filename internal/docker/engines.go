@@ -67,8 +67,8 @@ func (e *Engines) Client(name string) (*Client, error) {
 }
 
 // Pull is Client.Pull on the target's engine.
-func (e *Engines) Pull(ctx context.Context, t rollout.Target) error {
-	return e.do(t, func(c *Client) error { return c.Pull(ctx, t) })
+func (e *Engines) Pull(ctx context.Context, t rollout.Target, report func(rollout.Progress)) error {
+	return e.do(t, func(c *Client) error { return c.Pull(ctx, t, report) })
 }
 
 // Replace is Client.Replace on the target's engine.
@@ -89,6 +89,21 @@ func (e *Engines) Commit(ctx context.Context, t rollout.Target) error {
 // Discard is Client.Discard on the target's engine.
 func (e *Engines) Discard(ctx context.Context, t rollout.Target) error {
 	return e.do(t, func(c *Client) error { return c.Discard(ctx, t) })
+}
+
+// Probe is Client.Probe on the target's engine.
+func (e *Engines) Probe(ctx context.Context, t rollout.Target, k rollout.Check) rollout.Gate {
+	c, err := e.Client(t.Engine)
+	if err != nil {
+		return rollout.Gate{Name: k.Name, Outcome: rollout.GateError, Reason: err.Error()}
+	}
+	return c.Probe(ctx, t, k)
+}
+
+// Preview is Client.Preview on the target's engine.
+func (e *Engines) Preview(ctx context.Context, t rollout.Target) (p rollout.Preview, err error) {
+	err = e.do(t, func(c *Client) error { p, err = c.Preview(ctx, t); return err })
+	return p, err
 }
 
 func (e *Engines) do(t rollout.Target, verb func(*Client) error) error {

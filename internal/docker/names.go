@@ -15,6 +15,7 @@ const (
 	labelRobot     = "muster.robot"
 	labelNamespace = "muster.namespace"
 	labelDomain    = "muster.domain"
+	labelLock      = "muster.lock" // why no rollout may touch the container
 )
 
 // Labels that a successor carries beside.

@@ -78,6 +78,9 @@ func observe(engine string, c container.InspectResponse) fleet.Container {
 		Devices: devices(c.HostConfig), NetworkMode: string(c.HostConfig.NetworkMode),
 		Rollout: labels[labelRollout], Generation: generationOf(labels), Digest: labels[labelDigest],
 	}
+	if why, locked := labels[labelLock]; locked {
+		out.Lock = or(why, "label "+labelLock)
+	}
 	if d, err := strconv.Atoi(or(labels[labelDomain], envOf(env, envDomain))); err == nil {
 		out.Domain = d
 	}

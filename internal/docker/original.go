@@ -37,6 +37,9 @@ func (w *work) plan(ctx context.Context, f *family, old *member) (*successor, er
 	if err != nil {
 		return nil, err
 	}
+	if _, o.newID, err = w.imageConfig(ctx, w.t.Image.ByDigest()); err != nil {
+		return nil, err
+	}
 	o.rememberFrom(f)
 	if err := w.refuse(ctx, o); err != nil {
 		return nil, err
@@ -68,9 +71,6 @@ func (w *work) original(ctx context.Context, old *member) (*original, error) {
 		if cerrdefs.IsNotFound(err) {
 			return nil, rollout.Fatal(fmt.Errorf("this field cannot be kept: Config: the old image %.19s is no longer on the engine, so what the user set cannot be told from its defaults", r.Container.Image))
 		}
-		return nil, err
-	}
-	if _, o.newID, err = w.imageConfig(ctx, w.t.Image.ByDigest()); err != nil {
 		return nil, err
 	}
 	call, cancel := w.timed(ctx)

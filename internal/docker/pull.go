@@ -23,18 +23,26 @@ import (
 // Pull makes the target's image present by digest. An image that is there
 // already costs one small call. It is Fatal when the registry does not know the
 // image, refuses access, or has none for the engine's platform; everything else
-// is worth another try.
-func (c *Client) Pull(ctx context.Context, t rollout.Target) error {
+// is worth another try, an engine without space for it included.
+func (c *Client) Pull(ctx context.Context, t rollout.Target, report func(rollout.Progress)) error {
 	w, err := c.begin(ctx, t)
 	if err != nil {
 		return err
 	}
+	return w.pull(ctx, report)
+}
+
+func (w *work) pull(ctx context.Context, report func(rollout.Progress)) error {
+	t := w.t
 	if err := w.runsHere(); err != nil {
 		return fmt.Errorf("pull image %s: %w", t.Image.ByDigest(), err)
 	}
 	here, err := w.present(ctx)
 	if err == nil && !here {
-		if err = w.fetch(ctx); err == nil {
+		err = w.fits(ctx)
+	}
+	if err == nil && !here {
+		if err = w.fetch(ctx, report); err == nil {
 			here, err = w.present(ctx)
 		}
 	}
@@ -83,7 +91,7 @@ func (w *work) present(ctx context.Context) (bool, error) {
 
 // fetch pulls and reads the engine's report to its end: a pull that fails half
 // way is answered with success first.
-func (w *work) fetch(ctx context.Context) error {
+func (w *work) fetch(ctx context.Context, report func(rollout.Progress)) error {
 	auth, err := w.auth()
 	if err != nil {
 		return err
@@ -93,9 +101,13 @@ func (w *work) fetch(ctx context.Context) error {
 	if err != nil {
 		return pullError(err)
 	}
+	p := layers{total: w.need(), layers: make(map[string]rollout.Progress)}
 	for m, err := range resp.JSONMessages(ctx) {
 		if err != nil {
 			return err
+		}
+		if p.take(m) {
+			report(p.sum())
 		}
 		if m.Error != nil {
 			return pullError(streamError(m.Error))

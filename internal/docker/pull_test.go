@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net"
 	"net/http"
@@ -86,7 +87,7 @@ func TestPullReadsTheStreamToItsEnd(t *testing.T) {
 			e := fakeEngine(t, map[string]http.HandlerFunc{
 				"GET /v1.41/images/": answer(404, `{"message":"no such image"}`), "POST /v1.41/images/create": c.create,
 			})
-			err := e.Pull(t.Context(), anyTarget())
+			err := e.Pull(t.Context(), anyTarget(), noReport)
 			require.ErrorContains(t, err, c.says)
 			require.ErrorContains(t, err, anyTarget().Image.ByDigest())
 			require.Equal(t, c.fatal, rollout.IsFatal(err))
@@ -98,7 +99,7 @@ func TestPull(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, dockertest.Image{}, dockertest.Image{})
 	for range 2 {
-		require.NoError(t, r.c.Pull(r.ctx(), r.t1))
+		require.NoError(t, r.c.Pull(r.ctx(), r.t1, noReport))
 	}
 	_, err := r.api.ImageInspect(r.ctx(), r.t1.Image.ByDigest())
 	require.NoError(t, err)
@@ -106,25 +107,59 @@ func TestPull(t *testing.T) {
 
 	unknown := r.t1
 	unknown.Image.Digest = anyTarget().Image.Digest
-	err = r.c.Pull(r.ctx(), unknown)
+	err = r.c.Pull(r.ctx(), unknown, noReport)
 	require.True(t, rollout.IsFatal(err), err)
 
 	foreign := r.t1
 	foreign.Image.Digest = dockertest.PushImage(t, images, r.t1.Container, "s390x", dockertest.Image{Arch: "s390x"})
-	err = r.c.Pull(r.ctx(), foreign)
+	err = r.c.Pull(r.ctx(), foreign, noReport)
 	require.True(t, rollout.IsFatal(err), err)
 	require.ErrorContains(t, err, "linux/s390x")
 	foreign.Image.Platforms = []string{"linux/s390x"}
-	require.True(t, rollout.IsFatal(r.c.Pull(r.ctx(), foreign)))
+	require.True(t, rollout.IsFatal(r.c.Pull(r.ctx(), foreign, noReport)))
 
 	away := r.t1 // a port where nothing listens: worth another try
 	away.Image.Repository = "127.0.0.1:1/amr"
-	err = r.c.Pull(r.ctx(), away)
+	err = r.c.Pull(r.ctx(), away, noReport)
 	require.Error(t, err)
 	require.False(t, rollout.IsFatal(err), err)
 
 	_, err = r.api.ImageInspect(r.ctx(), r.repo+":2")
 	require.Error(t, err, "the tag is not used")
+}
+
+func noReport(rollout.Progress) {}
+
+func TestPullTellsHowFarItIs(t *testing.T) {
+	t.Parallel()
+	big := make([]byte, 8<<20)
+	_, _ = rand.Read(big)
+	r := newRig(t, dockertest.Image{}, dockertest.Image{Files: map[string][]byte{"/big": big}})
+	var told []rollout.Progress
+	require.NoError(t, r.c.Pull(r.ctx(), r.t1, func(p rollout.Progress) { told = append(told, p) }))
+	require.NotEmpty(t, told)
+	last := told[len(told)-1]
+	require.Equal(t, last.Total, last.Done)
+	require.GreaterOrEqual(t, last.Total, int64(len(big)))
+	for i := 1; i < len(told); i++ {
+		require.GreaterOrEqual(t, told[i].Done, told[i-1].Done)
+	}
+}
+
+func TestPullWantsSpace(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, dockertest.Image{}, dockertest.Image{})
+	r.t1.Image.Manifests = []rollout.Manifest{{Platform: "linux/amd64", Size: 5e6}}
+	r.t1.MinFree = 1 << 60
+	err := r.c.Pull(r.ctx(), r.t1, noReport)
+	require.ErrorContains(t, err, "no space on engine e: the image takes 5 MB or more")
+	require.False(t, rollout.IsFatal(err), "space may be made")
+	_, err = r.api.ImageInspect(r.ctx(), r.t1.Image.ByDigest())
+	require.Error(t, err, "nothing was pulled")
+	r.t1.MinFree = 0
+	require.NoError(t, r.c.Pull(r.ctx(), r.t1, noReport))
+	r.t1.MinFree = 1 << 60
+	require.NoError(t, r.c.Pull(r.ctx(), r.t1, noReport), "what is there takes no more space")
 }
 
 func TestTargetIsChecked(t *testing.T) {

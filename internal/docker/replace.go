@@ -53,7 +53,7 @@ func (w *work) prepare(ctx context.Context, f *family) (next, old *member, err e
 	}
 	// The image is here since the pull; when it was removed meanwhile it is better
 	// to fetch it now than to learn it with the robot down.
-	if err := w.Pull(ctx, w.t); err != nil {
+	if err := w.pull(ctx, func(rollout.Progress) {}); err != nil {
 		return nil, nil, err
 	}
 	s, err := w.plan(ctx, f, old)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
@@ -32,7 +33,7 @@ type Resolver struct {
 var _ rollout.Resolver = (*Resolver)(nil)
 
 // Resolve asks the registry for the digest of a tag, or confirms that of a
-// digest, and for the platforms. A reference that is malformed, unknown or
+// digest, and for its manifests by platform. A reference that is malformed, unknown or
 // refused is a Fatal error.
 func (r *Resolver) Resolve(ctx context.Context, ref string) (rollout.PinnedImage, error) {
 	timeout := r.Timeout
@@ -49,13 +50,17 @@ func (r *Resolver) Resolve(ctx context.Context, ref string) (rollout.PinnedImage
 	if err != nil {
 		return rollout.PinnedImage{}, resolveError(n, err)
 	}
-	platforms, err := platformsOf(d)
+	manifests, err := manifestsOf(d)
 	if err != nil {
 		return rollout.PinnedImage{}, fmt.Errorf("image %s: %w", n, err)
 	}
-	return rollout.PinnedImage{
-		Ref: ref, Repository: n.Context().Name(), Digest: d.Digest.String(), Platforms: platforms,
-	}, nil
+	p := rollout.PinnedImage{Ref: ref, Repository: n.Context().Name(), Digest: d.Digest.String(), Manifests: manifests}
+	for _, m := range manifests {
+		if !slices.Contains(p.Platforms, m.Platform) {
+			p.Platforms = append(p.Platforms, m.Platform)
+		}
+	}
+	return p, nil
 }
 
 // parse reads a reference. The library itself knows of one loopback address
@@ -107,39 +112,59 @@ func resolveError(n name.Reference, err error) error {
 	}
 }
 
-// platformsOf lists "os/arch" of an index, or of the one image. What an index
-// holds beside images (attestations) has the platform "unknown".
-func platformsOf(d *remote.Descriptor) ([]string, error) {
-	var out []string
-	add := func(os, arch string) {
-		if p := os + "/" + arch; os != "" && os != "unknown" && arch != "" && !slices.Contains(out, p) {
-			out = append(out, p)
+// manifestsOf lists the manifests of an index by platform, or the one image.
+// What an index holds beside images (attestations) has the platform "unknown".
+func manifestsOf(d *remote.Descriptor) ([]rollout.Manifest, error) {
+	if !d.MediaType.IsIndex() {
+		img, err := d.Image()
+		if err != nil {
+			return nil, fmt.Errorf("read manifest: %w", err)
+		}
+		c, err := img.ConfigFile()
+		if err != nil {
+			return nil, fmt.Errorf("read configuration: %w", err)
+		}
+		return addManifest(nil, img, c.OS, c.Architecture)
+	}
+	index, err := d.ImageIndex()
+	if err != nil {
+		return nil, fmt.Errorf("read index: %w", err)
+	}
+	entries, err := index.IndexManifest()
+	if err != nil {
+		return nil, fmt.Errorf("read index: %w", err)
+	}
+	var out []rollout.Manifest
+	for _, e := range entries.Manifests {
+		if e.Platform == nil || e.Platform.OS == "unknown" || !e.MediaType.IsImage() {
+			continue
+		}
+		img, err := index.Image(e.Digest)
+		if err != nil {
+			return nil, fmt.Errorf("read manifest %s: %w", e.Digest, err)
+		}
+		if out, err = addManifest(out, img, e.Platform.OS, e.Platform.Architecture); err != nil {
+			return nil, err
 		}
 	}
-	if d.MediaType.IsIndex() {
-		index, err := d.ImageIndex()
-		if err != nil {
-			return nil, fmt.Errorf("read index: %w", err)
-		}
-		m, err := index.IndexManifest()
-		if err != nil {
-			return nil, fmt.Errorf("read index: %w", err)
-		}
-		for _, e := range m.Manifests {
-			if e.Platform != nil {
-				add(e.Platform.OS, e.Platform.Architecture)
-			}
-		}
-		return out, nil
+	return out, nil
+}
+
+func addManifest(all []rollout.Manifest, img v1.Image, os, arch string) ([]rollout.Manifest, error) {
+	if os == "" || arch == "" {
+		return all, nil
 	}
-	img, err := d.Image()
+	m, err := img.Manifest()
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
-	c, err := img.ConfigFile()
+	digest, err := img.Digest()
 	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
+		return nil, fmt.Errorf("read manifest: %w", err)
 	}
-	add(c.OS, c.Architecture)
-	return out, nil
+	one := rollout.Manifest{Platform: os + "/" + arch, Digest: digest.String(), Size: m.Config.Size}
+	for _, l := range m.Layers {
+		one.Size += l.Size
+	}
+	return append(all, one), nil
 }

@@ -28,6 +28,12 @@ func TestResolve(t *testing.T) {
 		got, err := new(Resolver).Resolve(t.Context(), ref)
 		require.NoError(t, err, ref)
 		want.Ref = ref
+		require.Len(t, got.Manifests, len(want.Platforms))
+		for i, m := range got.Manifests {
+			require.Equal(t, want.Platforms[i], m.Platform)
+			require.Greater(t, m.Size, int64(1000), "its layers and its configuration")
+		}
+		got.Manifests = nil
 		require.Equal(t, want, got)
 	}
 	n, err := parse(other + ":1")

@@ -112,7 +112,8 @@ func (w *work) takeOut(ctx context.Context, next *member) error {
 }
 
 // Commit removes the old container, and what earlier rollouts of lower
-// generations left behind. Volumes stay: the successor has them.
+// generations left behind. Volumes stay: the successor has them. When the target
+// says so, images that nothing needs any more go, too.
 func (c *Client) Commit(ctx context.Context, t rollout.Target) error {
 	w, err := c.begin(ctx, t)
 	if err != nil {
@@ -134,6 +135,11 @@ func (c *Client) Commit(ctx context.Context, t rollout.Target) error {
 	}
 	for i := range gone {
 		if err := w.remove(ctx, &gone[i], false); err != nil {
+			return fmt.Errorf("commit %s: %w", t.Container, err)
+		}
+	}
+	if t.Prune {
+		if err := w.prune(ctx); err != nil {
 			return fmt.Errorf("commit %s: %w", t.Container, err)
 		}
 	}

@@ -42,7 +42,7 @@ func (c *Client) SaveCheckpoints(ctx context.Context, robots map[string]json.Raw
 func (c *Client) LoadCheckpoints(ctx context.Context) (map[string]json.RawMessage, error) {
 	all := make(map[string]json.RawMessage)
 	prefix := c.key("checkpoint") + "/"
-	err := Store{c}.each(ctx, prefix, 0, func(kv *mvccpb.KeyValue) error {
+	err := c.each(ctx, prefix, 0, 0, func(kv *mvccpb.KeyValue) error {
 		all[strings.TrimPrefix(string(kv.Key), prefix)] = kv.Value
 		return nil
 	})

@@ -7,8 +7,10 @@
 //	rollouts/<id>/plan            written once
 //	rollouts/<id>/status          changed under the runner's election key only
 //	rollouts/<id>/robots/<robot>  a robot's part of the status
-//	rollouts/<id>/wish            what operators want of it
-//	index/rollouts                changes with each new rollout
+//	rollouts/<id>/wishes/<n>      what operators want of it, until it is taken in
+//	rollouts/<id>/wish            the number of the last wish
+//	robots/holds/<robot>          an operator's lock on a robot
+//	index/rollouts                which rollouts there are
 //	generation                    the last generation that was drawn
 //	election/runner               the runner, while its lease lives
 //	locks/robots/<id>             who works on a robot, under the same lease

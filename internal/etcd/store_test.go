@@ -44,11 +44,11 @@ func both(t *testing.T, test func(t *testing.T, s seams)) {
 	})
 	t.Run("embedded", func(t *testing.T) {
 		c := etcdtest.Dial(t, "m1", 2*time.Second, etcdtest.Embed(t))
-		test(t, seams{etcd.Store{Client: c}, etcd.Elector{Client: c}})
+		test(t, seams{etcd.NewStore(c), etcd.Elector{Client: c}})
 	})
 	t.Run("server 3.4", func(t *testing.T) {
 		c := etcdtest.Dial(t, "m1", 2*time.Second, etcdtest.Start(t).Endpoint)
-		test(t, seams{etcd.Store{Client: c}, etcd.Elector{Client: c}})
+		test(t, seams{etcd.NewStore(c), etcd.Elector{Client: c}})
 	})
 }
 
@@ -126,7 +126,26 @@ func TestStore(t *testing.T) {
 		assert.ErrorIs(t, err, rollout.ErrNotFound)
 		got, err = s.store.Load(ctx, "a")
 		require.NoError(t, err)
-		assert.EqualValues(t, 3, got.Wish.Seq)
+		require.Len(t, got.Wishes, 3)
+		assert.EqualValues(t, 3, got.Wishes[2].Seq)
+		took := next
+		took.Wish = 2
+		took, err = s.store.Save(ctx, term.Fence(), next, took)
+		require.NoError(t, err)
+		got, err = s.store.Load(ctx, "a")
+		require.NoError(t, err)
+		require.Len(t, got.Wishes, 1, "what was taken in is gone")
+		assert.EqualValues(t, 3, got.Wishes[0].Seq)
+		took.Wish = 3
+		_, err = s.store.Save(ctx, term.Fence(), got.Status, took)
+		require.NoError(t, err)
+		for range rollout.MaxWishes {
+			w, err := s.store.PutWish(ctx, "a", rollout.Wish{Action: rollout.ActionPause})
+			require.NoError(t, err)
+			assert.Greater(t, w.Seq, uint64(3), "no number comes twice")
+		}
+		_, err = s.store.PutWish(ctx, "a", rollout.Wish{Action: rollout.ActionPause})
+		assert.ErrorIs(t, err, rollout.ErrConflict, "the queue is full")
 
 		first, err := s.store.NextGeneration(ctx)
 		require.NoError(t, err)
@@ -134,6 +153,61 @@ func TestStore(t *testing.T) {
 		require.NoError(t, err)
 		assert.Greater(t, second, first)
 	})
+}
+
+func TestHolds(t *testing.T) {
+	both(t, func(t *testing.T, s seams) {
+		ctx := t.Context()
+		changed := s.store.Watch(ctx)
+		require.NoError(t, s.store.PutHold(ctx, rollout.Hold{Robot: "robot1", By: "ada", Reason: "wheel"}))
+		require.Eventually(t, func() bool { // once the watch is open
+			require.NoError(t, s.store.PutHold(ctx, rollout.Hold{Robot: "robot2", By: "eve"}))
+			return len(changed) > 0
+		}, 10*time.Second, 20*time.Millisecond, "a lock is told")
+		require.NoError(t, s.store.PutHold(ctx, rollout.Hold{Robot: "robot1", By: "ada", Reason: "two wheels"}))
+		holds, err := s.store.Holds(ctx)
+		require.NoError(t, err)
+		assert.Equal(t, []rollout.Hold{{Robot: "robot1", By: "ada", Reason: "two wheels"}, {Robot: "robot2", By: "eve"}}, holds)
+		require.NoError(t, s.store.RemoveHold(ctx, "robot2"))
+		require.NoError(t, s.store.RemoveHold(ctx, "robot2"), "twice")
+		holds, err = s.store.Holds(ctx)
+		require.NoError(t, err)
+		assert.Len(t, holds, 1)
+	})
+}
+
+func TestOldRolloutsAreRemoved(t *testing.T) {
+	endpoint := etcdtest.Embed(t)
+	s := etcd.NewStore(etcdtest.Dial(t, "m1", 2*time.Second, endpoint))
+	ctx := t.Context()
+	_, term := campaign(t, etcd.Elector{Client: s.Client})
+	for i := range 205 {
+		_, seen, err := s.List(ctx)
+		require.NoError(t, err)
+		p, st := plan(fmt.Sprintf("r%03d", i), 1)
+		p.CreatedAt = p.CreatedAt.Add(time.Duration(i) * time.Minute)
+		require.NoError(t, s.Create(ctx, p, st, seen))
+		got, err := s.Load(ctx, p.ID)
+		require.NoError(t, err)
+		end := got.Status
+		if i != 1 { // that one goes on, and is kept for ever
+			end.State = rollout.StateCompleted
+		}
+		end.Robots = map[string]rollout.RobotStatus{"robot0": {Step: rollout.StepDone}}
+		_, err = s.Save(ctx, term.Fence(), got.Status, end)
+		require.NoError(t, err)
+	}
+	all, _, err := s.List(ctx)
+	require.NoError(t, err)
+	require.Len(t, all, 200)
+	assert.Equal(t, "r204", all[0].Plan.ID)
+	assert.Equal(t, "r001", all[199].Plan.ID)
+	left, err := client(t, endpoint).Get(ctx, "/test/rollouts/", clientv3.WithPrefix(), clientv3.WithCountOnly())
+	require.NoError(t, err)
+	assert.EqualValues(t, 200*3, left.Count, "nothing of those removed is left")
+	again, _, err := etcd.NewStore(s.Client).List(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, all, again, "read anew, it is the same")
 }
 
 func TestLocks(t *testing.T) {
@@ -186,11 +260,11 @@ func client(t *testing.T, endpoint string) *clientv3.Client {
 
 func TestAPlanOfFiveThousandRobotsFits(t *testing.T) {
 	endpoint := etcdtest.Start(t).Endpoint // with etcd's own limits
-	s := etcd.Store{Client: etcdtest.Dial(t, "m1", 2*time.Second, endpoint)}
+	s := etcd.NewStore(etcdtest.Dial(t, "m1", 2*time.Second, endpoint))
 	kv := client(t, endpoint)
 	p, st := plan("big", 5000)
 	require.NoError(t, s.Create(t.Context(), p, st, 0))
-	_, term := campaign(t, etcd.Elector(s))
+	_, term := campaign(t, etcd.Elector{Client: s.Client})
 	got, err := s.Load(t.Context(), "big")
 	require.NoError(t, err)
 	assert.Equal(t, p, got.Plan)
@@ -212,8 +286,15 @@ func TestAPlanOfFiveThousandRobotsFits(t *testing.T) {
 		one.Robots[id] = r
 	}
 	one.Robots["robot17"] = rollout.RobotStatus{Step: rollout.StepQueued}
-	_, err = s.Save(t.Context(), term.Fence(), got.Status, one)
+	one, err = s.Save(t.Context(), term.Fence(), got.Status, one)
 	require.NoError(t, err)
+	assert.Equal(t, rollout.StepSkipped, got.Status.Robots["robot17"].Step, "what was handed out stays")
+	again, err := s.Load(t.Context(), "big")
+	require.NoError(t, err)
+	assert.Equal(t, one, again.Status)
+	fresh, err := etcd.NewStore(s.Client).Load(t.Context(), "big")
+	require.NoError(t, err)
+	assert.Equal(t, again, fresh, "read at once, it is what was read change by change")
 	changed, err := kv.Get(t.Context(), "/test/rollouts/", clientv3.WithPrefix(), clientv3.WithMinModRev(all.Revision+1))
 	require.NoError(t, err)
 	bytes := 0
@@ -227,7 +308,7 @@ func TestAPlanOfFiveThousandRobotsFits(t *testing.T) {
 
 func TestWatchSurvivesCompactionAndRestart(t *testing.T) {
 	server := etcdtest.Start(t)
-	s := etcd.Store{Client: etcdtest.Dial(t, "m1", 2*time.Second, server.Endpoint)}
+	s := etcd.NewStore(etcdtest.Dial(t, "m1", 2*time.Second, server.Endpoint))
 	kv := client(t, server.Endpoint)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -261,7 +342,7 @@ func TestWatchSurvivesCompactionAndRestart(t *testing.T) {
 
 func TestAnUnknownFormatIsSaid(t *testing.T) {
 	endpoint := etcdtest.Embed(t)
-	s := etcd.Store{Client: etcdtest.Dial(t, "m1", 2*time.Second, endpoint)}
+	s := etcd.NewStore(etcdtest.Dial(t, "m1", 2*time.Second, endpoint))
 	p, st := plan("a", 1)
 	p.Version = 9
 	require.NoError(t, s.Create(t.Context(), p, st, 0))
@@ -321,11 +402,40 @@ func TestADeepDirectoryWorks(t *testing.T) {
 	e.Close()
 }
 
+// BenchmarkList reads a rollout of 5,000 robots after one of them changed.
+func BenchmarkList(b *testing.B) {
+	s := etcd.NewStore(etcdtest.Dial(b, "m1", 2*time.Second, etcdtest.Embed(b)))
+	p, st := plan("a", 5000)
+	require.NoError(b, s.Create(b.Context(), p, st, 0))
+	_, term, err := etcd.Elector{Client: s.Client}.Campaign(b.Context())
+	require.NoError(b, err)
+	defer func() { _ = term.Resign(context.Background()) }()
+	got, err := s.Load(b.Context(), "a")
+	require.NoError(b, err)
+	now := got.Status
+	now.Robots = make(map[string]rollout.RobotStatus)
+	for _, r := range p.Robots {
+		now.Robots[r.Robot] = rollout.RobotStatus{Step: rollout.StepDone}
+	}
+	now, err = s.Save(b.Context(), term.Fence(), got.Status, now)
+	require.NoError(b, err)
+	for b.Loop() {
+		b.StopTimer()
+		next := now
+		next.Reason = fmt.Sprint(b.N)
+		now, err = s.Save(b.Context(), term.Fence(), now, next)
+		require.NoError(b, err)
+		b.StartTimer()
+		_, _, err := s.List(b.Context())
+		require.NoError(b, err)
+	}
+}
+
 func BenchmarkSave(b *testing.B) {
-	s := etcd.Store{Client: etcdtest.Dial(b, "m1", 2*time.Second, etcdtest.Embed(b))}
+	s := etcd.NewStore(etcdtest.Dial(b, "m1", 2*time.Second, etcdtest.Embed(b)))
 	p, st := plan("a", 100)
 	require.NoError(b, s.Create(b.Context(), p, st, 0))
-	_, term, err := etcd.Elector(s).Campaign(b.Context())
+	_, term, err := etcd.Elector{Client: s.Client}.Campaign(b.Context())
 	require.NoError(b, err)
 	defer func() { _ = term.Resign(context.Background()) }()
 	got, err := s.Load(b.Context(), "a")

@@ -13,9 +13,9 @@ const (
 	rewatchMost  = 5 * time.Second
 )
 
-// Watch signals after each change of a rollout, conflated, until ctx ends; also
+// Watch signals after each change of a rollout or of a robot's lock, conflated, until ctx ends; also
 // after a compaction or a lost connection, because something may have been missed.
-func (s Store) Watch(ctx context.Context) <-chan struct{} {
+func (s *Store) Watch(ctx context.Context) <-chan struct{} {
 	c := make(chan struct{}, 1)
 	go func() {
 		signal := func() {
@@ -36,10 +36,12 @@ func (s Store) Watch(ctx context.Context) <-chan struct{} {
 }
 
 // follow watches until the watch fails, and reports whether it ever worked.
-func (s Store) follow(ctx context.Context, signal func()) (worked bool) {
+func (s *Store) follow(ctx context.Context, signal func()) (worked bool) {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
-	for resp := range s.kv.Watch(ctx, s.key("rollouts")+"/", clientv3.WithPrefix(), clientv3.WithKeysOnly()) {
+	// One range has both: nothing lies between robots/ and rollouts/.
+	end := clientv3.GetPrefixRangeEnd(s.key("rollouts") + "/")
+	for resp := range s.kv.Watch(ctx, s.holdKey(""), clientv3.WithRange(end), clientv3.WithKeysOnly()) {
 		if resp.Err() != nil {
 			return worked
 		}

@@ -14,7 +14,8 @@ type Facts struct {
 	Since time.Time
 	// DomainOK says that the ROS domain is joined and answers.
 	DomainOK bool
-	Robots   map[string]RobotFacts
+	// Robots has those that the decision may depend on, see Needed.
+	Robots map[string]RobotFacts
 }
 
 // RobotFacts are what is known of one robot of the plan.
@@ -28,6 +29,12 @@ type RobotFacts struct {
 	LockRetryAt time.Time // not before
 	Busy        Verb      // the verb in flight, empty when none
 	Result      *Result   // of the last verb, given to Next once
+	Progress    Progress  // of the pull in flight
+
+	Probes   []Gate    // the newest answers to the spec's checks
+	ProbedAt time.Time // when they were asked for
+	Hold     *Hold     // an operator's lock
+	Claimed  string    // an earlier rollout that is not through with this robot
 }
 
 // Verb is one effect on a robot.
@@ -43,6 +50,7 @@ const (
 	VerbRollback Verb = "rollback"
 	VerbCommit   Verb = "commit"
 	VerbDiscard  Verb = "discard"
+	VerbProbe    Verb = "probe" // asks the spec's checks; its result is a fact
 )
 
 // Result is how an Engine verb ended. An empty Err is success.
@@ -66,6 +74,8 @@ type Decision struct {
 	Commands []Command
 	// Cancel names robots whose verb in flight is no longer wanted.
 	Cancel []string
+	// Refused says which wishes were not taken in, and why.
+	Refused []string
 	// WakeAt is when to decide again at the latest; zero means only when facts
 	// change.
 	WakeAt time.Time
@@ -78,4 +88,37 @@ type Decision struct {
 type Waiting struct {
 	Text  string
 	Gates []Gate
+}
+
+// Hold is an operator's lock on a robot: no rollout touches it.
+type Hold struct {
+	Robot  string    `json:"robot"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+// Needed reports whether a decision may depend on what is known of robot i: one
+// that has ended for good does not, nor one whose wave is far away.
+func Needed(p *Plan, s *Status) func(i int) bool {
+	open := p.Waves
+	for _, r := range p.Robots {
+		if r.Skip == "" && r.Wave < open && !s.Robot(r.Robot).Step.Terminal() {
+			open = r.Wave
+		}
+	}
+	return func(i int) bool {
+		r := &p.Robots[i]
+		if r.Skip != "" {
+			return false
+		}
+		switch rs := s.Robot(r.Robot); {
+		case rs.Step == StepQueued:
+			return r.Wave <= open+1
+		case rs.Step == StepDone && !rs.Tidy:
+			return s.Closing || s.Undo != UndoNone || rs.Undo || p.Spec.Soak > 0
+		default:
+			return !rs.Tidy
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,14 +23,18 @@ func gate(name string, o Outcome, format string, args ...any) Gate {
 	return Gate{Name: name, Outcome: o, Reason: fmt.Sprintf(format, args...)}
 }
 
-// before answers the gates that stand before a robot's container is touched.
-func (b Before) gates(f RobotFacts, now time.Time) []Gate {
-	gates := []Gate{engineGate(f)}
+// before answers the gates that stand before robot i's container is touched.
+func (d *decider) before(i int) []Gate {
+	b, f := d.plan.Spec.Before, d.fact(i)
+	gates := []Gate{engineGate(f), lockGate(d.plan.Robots[i], f, d.robot(i).Override)}
 	if b.Stationary {
-		gates = append(gates, stationaryGate(f.Robot.Pose, now))
+		gates = append(gates, stationaryGate(f.Robot.Pose, d.now))
+	}
+	if b.Idle > 0 {
+		gates = append(gates, idleGate(&f.Robot, time.Duration(b.Idle), d.now))
 	}
 	if b.Charging || b.MinBattery > 0 {
-		gates = append(gates, b.batteryGates(f.Robot.Battery, now)...)
+		gates = append(gates, b.batteryGates(f.Robot.Battery, d.now)...)
 	}
 	return gates
 }
@@ -43,6 +48,46 @@ func engineGate(f RobotFacts) Gate {
 	default:
 		return gate("engine", Pass, "engine %s answers", f.Engine.Name)
 	}
+}
+
+// lockGate asks that nobody said "not now": an operator, the robot itself on
+// its topic, or a label of its container. An operator may override it.
+func lockGate(rp RobotPlan, f RobotFacts, override string) Gate {
+	const name = "lock"
+	locked := ""
+	switch l := f.Robot.UpdateLock; {
+	case f.Hold != nil:
+		locked = fmt.Sprintf("locked by %s: %s", f.Hold.By, cmp.Or(f.Hold.Reason, "no reason is given"))
+	case l != nil && l.Locked:
+		locked = "the robot asks not to be updated"
+	default:
+		for _, c := range f.Robot.Containers {
+			if c.Name == rp.Container && c.Lock != "" {
+				locked = "the container's label locks it: " + c.Lock
+			}
+		}
+	}
+	switch {
+	case locked == "":
+		return gate(name, Pass, "not locked")
+	case override != "":
+		return gate(name, Pass, "%s; overridden by %s", locked, override)
+	default:
+		return gate(name, Fail, "%s", locked)
+	}
+}
+
+// idleGate asks that the robot has stood still for a while: it has no task.
+func idleGate(r *fleet.Robot, want time.Duration, now time.Time) Gate {
+	const name = "idle"
+	if g := stationaryGate(r.Pose, now); g.Outcome != Pass {
+		g.Name = name
+		return g
+	}
+	if still := now.Sub(r.StillSince); r.StillSince.IsZero() || still < want {
+		return gate(name, Fail, "has stood still for %v, wants %v", still.Round(time.Second), want)
+	}
+	return gate(name, Pass, "has stood still for %v", now.Sub(r.StillSince).Round(time.Second))
 }
 
 func stationaryGate(p *fleet.Pose, now time.Time) Gate {
@@ -82,100 +127,6 @@ func (b Before) batteryGates(s *fleet.Battery, now time.Time) []Gate {
 		}
 	}
 	return gates
-}
-
-// after answers the gates that the new container passes.
-func (p *Plan) after(rp RobotPlan, rs RobotStatus, f RobotFacts, facts Facts, now time.Time) []Gate {
-	gates := []Gate{p.containerGate(rp, rs, f, now)}
-	if !p.Spec.After.SkipNodes && len(rp.Nodes) > 0 {
-		gates = append(gates, nodesGate(rp, f, facts))
-	}
-	if !p.Spec.After.SkipTopics {
-		for _, want := range rp.Topics {
-			gates = append(gates, p.topicGate(want, rs, f, facts, now))
-		}
-	}
-	return gates
-}
-
-// containerGate asks that exactly the plan's container runs. Its GateError
-// means that waiting will not help.
-func (p *Plan) containerGate(rp RobotPlan, rs RobotStatus, f RobotFacts, now time.Time) Gate {
-	const name = "container"
-	if f.Engine.State != fleet.EngineUp {
-		return gate(name, Inconclusive, "%s", engineGate(f).Reason)
-	}
-	c := p.successor(rp, f)
-	switch {
-	case c == nil:
-		return gate(name, Fail, "the new container is not there")
-	case c.Health == "unhealthy":
-		return gate(name, GateError, "container %s is unhealthy", c.Name)
-	case c.Restarts > 0:
-		return gate(name, GateError, "container %s has restarted %d times", c.Name, c.Restarts)
-	case (c.State == "exited" || c.State == "dead") && now.Sub(rs.Since) > settle:
-		return gate(name, GateError, "container %s ended with code %d", c.Name, c.ExitCode)
-	case !c.Running():
-		return gate(name, Fail, "container %s is %s", c.Name, c.State)
-	case c.Health == "starting":
-		return gate(name, Fail, "the health check of %s has not passed yet", c.Name)
-	default:
-		return gate(name, Pass, "runs %s", shortDigest(c.Digest))
-	}
-}
-
-// successor is the container that this plan made for the robot, in place.
-func (p *Plan) successor(rp RobotPlan, f RobotFacts) *fleet.Container {
-	i := slices.IndexFunc(f.Robot.Containers, func(c fleet.Container) bool {
-		return c.Name == rp.Container && c.Generation == p.Generation && c.Digest == p.Image.Digest
-	})
-	if i < 0 {
-		return nil
-	}
-	return &f.Robot.Containers[i]
-}
-
-// restored is the old container, back in its place.
-func (p *Plan) restored(rp RobotPlan, f RobotFacts) bool {
-	return slices.ContainsFunc(f.Robot.Containers, func(c fleet.Container) bool {
-		return c.Name == rp.Container && c.Generation != p.Generation && c.Running() && c.Health != "unhealthy"
-	})
-}
-
-func nodesGate(rp RobotPlan, f RobotFacts, facts Facts) Gate {
-	const name = "nodes"
-	if !facts.DomainOK {
-		return gate(name, Inconclusive, "the ROS domain does not answer")
-	}
-	var missing []string
-	for _, want := range rp.Nodes {
-		if !slices.ContainsFunc(f.Robot.Nodes, func(n fleet.Node) bool { return n.FullName() == want }) {
-			missing = append(missing, want)
-		}
-	}
-	if len(missing) > 0 {
-		return gate(name, Fail, "not in the graph: %s", strings.Join(missing, ", "))
-	}
-	return gate(name, Pass, "all %d nodes are in the graph", len(rp.Nodes))
-}
-
-func (p *Plan) topicGate(want TopicExpect, rs RobotStatus, f RobotFacts, facts Facts, now time.Time) Gate {
-	name := "topic " + want.Name
-	if !facts.DomainOK {
-		return gate(name, Inconclusive, "the ROS domain does not answer")
-	}
-	t, _ := f.Robot.Topic(want.Name)
-	least := want.Hz * p.Spec.After.MinRate
-	switch {
-	case !t.Last.After(rs.Since):
-		return gate(name, Fail, "no sample since the new container runs")
-	case now.Sub(t.Last) > freshPose:
-		return gate(name, Fail, "the last sample is %v old", now.Sub(t.Last).Round(time.Second))
-	case t.Hz < least:
-		return gate(name, Fail, "%.1f Hz, wants %.1f Hz", t.Hz, least)
-	default:
-		return gate(name, Pass, "%.1f Hz of %.1f Hz", t.Hz, want.Hz)
-	}
 }
 
 // worst is the strongest objection: GateError, Fail, Inconclusive, else Pass.

@@ -3,7 +3,6 @@ package rollout
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +19,11 @@ type PlanInput struct {
 	Generation uint64 // greater than that of every earlier plan
 	Fleet      fleet.Snapshot
 	Busy       map[string]string // robot → the rollout that has it now
-	Now        time.Time
+	Holds      map[string]Hold   // by robot: operators' locks
+	// Previews are what the engines say of the replacement, by robot; a robot
+	// without one was not asked or did not answer.
+	Previews map[string]Preview
+	Now      time.Time
 }
 
 // NewPlan decides which robots take part and in which order. A *FieldError
@@ -39,7 +42,9 @@ func NewPlan(in PlanInput) (Plan, error) {
 		Version: 1, ID: in.ID, CreatedAt: in.Now, CreatedBy: in.By,
 		Spec: spec, Image: in.Image, Generation: in.Generation,
 	}
+	byID := make(map[string]*fleet.Robot, len(robots))
 	for i := range robots {
+		byID[robots[i].ID] = &robots[i]
 		rp, err := planRobot(in, spec, &robots[i])
 		if err != nil {
 			return Plan{}, err
@@ -50,6 +55,9 @@ func NewPlan(in PlanInput) (Plan, error) {
 		p.Robots = append(p.Robots, rp)
 	}
 	p.order()
+	if err := p.cutWaves(byID); err != nil {
+		return Plan{}, err
+	}
 	if p.Waves == 0 {
 		return Plan{}, fieldErrorf("robots", "nothing to do: %s", p.skips())
 	}
@@ -78,7 +86,7 @@ func selected(selector string, all []fleet.Robot) ([]fleet.Robot, error) {
 
 func planRobot(in PlanInput, spec Spec, r *fleet.Robot) (RobotPlan, error) {
 	rp := RobotPlan{Robot: r.ID, Namespace: r.Namespace, Domain: r.Domain, Engine: r.Engine}
-	if other := in.Busy[r.ID]; other != "" {
+	if other := in.Busy[r.ID]; other != "" && spec.Conflict == ConflictRefuse {
 		return rp, fmt.Errorf("robots: robot %s is in rollout %s: %w", r.ID, other, ErrConflict)
 	}
 	c, why, err := pickContainer(spec, in.Image, r)
@@ -90,8 +98,12 @@ func planRobot(in PlanInput, spec Spec, r *fleet.Robot) (RobotPlan, error) {
 		return rp, nil
 	}
 	rp.Container, rp.Engine, rp.From = c.Name, c.Engine, c.Image
-	rp.Nodes, rp.Topics = expectedNodes(r), expectedTopics(r)
-	rp.Skip = skipReason(in, r, c)
+	rp.Groups = groupsOf(spec.MaxPer, r)
+	rp.expect(spec.After, r)
+	rp.Skip = skipReason(in, spec, r, c)
+	if why := in.Previews[r.ID].Refused; why != "" && rp.Skip == "" {
+		return rp, fieldErrorf("robots", "container %s of robot %s can not be replaced: %s", c.Name, r.ID, why)
+	}
 	return rp, nil
 }
 
@@ -139,15 +151,41 @@ func repositoryOf(ref string) string {
 	return ref
 }
 
-func skipReason(in PlanInput, r *fleet.Robot, c *fleet.Container) string {
+func groupsOf(limits []GroupLimit, r *fleet.Robot) map[string]string {
+	var groups map[string]string
+	for _, l := range limits {
+		if v, ok := r.Labels[l.Label]; ok {
+			if groups == nil {
+				groups = make(map[string]string)
+			}
+			groups[l.Label] = v
+		}
+	}
+	return groups
+}
+
+// LabelPinned is the robot's label that keeps it out of every rollout; its
+// value says why.
+const LabelPinned = "pinned"
+
+func skipReason(in PlanInput, spec Spec, r *fleet.Robot, c *fleet.Container) string {
 	engine, known := in.Fleet.Engine(c.Engine)
 	platform := engine.OS + "/" + engine.Arch
+	preview, looked := in.Previews[r.ID]
+	pinned, isPinned := r.Labels[LabelPinned]
+	hold, isHeld := in.Holds[r.ID]
 	switch {
+	case isPinned:
+		return "is pinned: " + cmp.Or(pinned, "no reason is given")
+	case isHeld:
+		return fmt.Sprintf("is locked by %s: %s", hold.By, cmp.Or(hold.Reason, "no reason is given"))
 	case c.Image.Digest == in.Image.Digest && c.Running():
 		return "already runs " + in.Image.Digest
-	case !known || engine.State != fleet.EngineUp:
+	case looked && preview.lacks(spec.Before.MinFree):
+		return fmt.Sprintf("the engine's disk has %s free, the image needs %s", bytesText(preview.Free), bytesText(preview.Need+spec.Before.MinFree))
+	case spec.Offline == OfflineSkip && (!known || engine.State != fleet.EngineUp):
 		return fmt.Sprintf("engine %s is not up: %s", c.Engine, cmp.Or(engine.Error, "not seen yet"))
-	case r.Quality == fleet.QualityOffline:
+	case spec.Offline == OfflineSkip && r.Quality == fleet.QualityOffline:
 		return fmt.Sprintf("offline for %v", in.Now.Sub(r.LastSeen).Round(time.Second))
 	case len(in.Image.Platforms) > 0 && engine.Arch != "" && !slices.Contains(in.Image.Platforms, platform):
 		return fmt.Sprintf("the image is not made for %s, only for %s", platform, strings.Join(in.Image.Platforms, ", "))
@@ -156,33 +194,8 @@ func skipReason(in PlanInput, r *fleet.Robot, c *fleet.Container) string {
 	}
 }
 
-// passing matches names that ROS tools make up for one run.
-var passing = regexp.MustCompile(`^_|_[0-9]{3,}$|_[0-9a-f]{8,}$`)
-
-func expectedNodes(r *fleet.Robot) []string {
-	var names []string
-	for _, n := range r.Nodes {
-		if !passing.MatchString(n.Name) {
-			names = append(names, n.FullName())
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-// expectedTopics are the robot's odometry topics whose rate is known.
-func expectedTopics(r *fleet.Robot) []TopicExpect {
-	var topics []TopicExpect
-	for _, t := range r.Topics {
-		if hz := cmp.Or(t.UsualHz, t.Hz); t.Type == "nav_msgs/msg/Odometry" && hz >= 0.5 {
-			topics = append(topics, TopicExpect{Name: t.Name, Hz: hz})
-		}
-	}
-	return topics
-}
-
 // order sorts the robots by name as people count (robot2 before robot10), with
-// those that can be verified best first, and cuts the waves.
+// those that can be verified best first.
 func (p *Plan) order() {
 	rank := func(r RobotPlan) int {
 		switch {
@@ -197,16 +210,6 @@ func (p *Plan) order() {
 	slices.SortStableFunc(p.Robots, func(a, b RobotPlan) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), naturalCompare(a.Robot, b.Robot))
 	})
-	for i := range p.Robots {
-		r := &p.Robots[i]
-		if r.Skip != "" {
-			break
-		}
-		if i >= p.Spec.Canary {
-			r.Wave = 1
-		}
-		p.Waves = r.Wave + 1
-	}
 }
 
 func (p *Plan) skips() string {
@@ -220,31 +223,3 @@ func (p *Plan) skips() string {
 	}
 	return strings.Join(why, "; ")
 }
-
-// naturalCompare compares texts with runs of digits by their number.
-func naturalCompare(a, b string) int {
-	for a != "" && b != "" {
-		x, restA := chunk(a)
-		y, restB := chunk(b)
-		if isDigit(x[0]) && isDigit(y[0]) {
-			x, y := strings.TrimLeft(x, "0"), strings.TrimLeft(y, "0")
-			if c := cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y)); c != 0 {
-				return c
-			}
-		} else if c := cmp.Compare(x, y); c != 0 {
-			return c
-		}
-		a, b = restA, restB
-	}
-	return cmp.Compare(len(a), len(b))
-}
-
-func chunk(s string) (head, rest string) {
-	i := 1
-	for i < len(s) && isDigit(s[i]) == isDigit(s[0]) {
-		i++
-	}
-	return s[:i], s[i:]
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -7,22 +7,27 @@ import (
 )
 
 // Next decides what happens now. It is a pure function: the plan, how far it
-// came, the operators' newest wish, what is known of the world and the time
-// give a new status, the verbs to carry out once that status is stored, and
-// for each robot the reason why it is not further.
-func Next(p Plan, s Status, w Wish, f Facts, now time.Time) Decision {
+// came, the operators' wishes, what is known of the world and the time give a
+// new status, the verbs to carry out once that status is stored, and for each
+// robot the reason why it is not further.
+func Next(p Plan, s Status, wishes []Wish, f Facts, now time.Time) Decision {
 	if s.State.Terminal() {
 		return Decision{Status: s}
 	}
 	d := &decider{plan: &p, facts: f, now: now, s: s.clone(), why: make(map[string]Waiting), locking: make(map[int]bool)}
-	d.takeWish(w)
+	for _, w := range wishes {
+		d.takeWish(w)
+	}
+	d.mendClocks()
 	// Robots in hand come first: a failure among them stops those that wait.
 	d.each(func(s Step) bool { return s != StepQueued && s != StepWaiting }, d.advance)
 	d.stopOnFailure()
 	d.each(func(s Step) bool { return s == StepWaiting }, d.waiting)
 	d.each(func(s Step) bool { return s == StepQueued }, d.queued)
 	d.finish()
-	return Decision{Status: d.s, Commands: d.commands, Cancel: d.cancel, WakeAt: d.wake, Why: d.why}
+	return Decision{
+		Status: d.s, Commands: d.commands, Cancel: d.cancel, Refused: d.refused, WakeAt: d.wake, Why: d.why,
+	}
 }
 
 // decider holds one call of Next.
@@ -34,6 +39,7 @@ type decider struct {
 	s        Status
 	commands []Command
 	cancel   []string
+	refused  []string
 	wake     time.Time
 	why      map[string]Waiting
 	locking  map[int]bool // robots whose lease is asked for in this decision
@@ -44,30 +50,44 @@ type decider struct {
 // once for each.
 func (d *decider) each(in func(Step) bool, do func(int)) {
 	for i := range d.plan.Robots {
-		if in(d.step(i)) {
+		if d.plan.Robots[i].Skip != "" || !in(d.step(i)) {
+			continue
+		}
+		if _, looked := d.facts.Robots[d.plan.Robots[i].Robot]; looked {
 			do(i)
+		} else if d.robot(i).Step == StepQueued {
+			d.wait(i, nil, "its wave is not open yet") // the next decision knows it, if this one opens it
 		}
 	}
 }
 
-// takeWish folds the operators' newest wish into the state, once.
-func (d *decider) takeWish(w Wish) {
-	if w.Seq <= d.s.Wish {
-		return
+// mendClocks puts times right that lie further ahead than they can: the clock
+// was set back behind them.
+func (d *decider) mendClocks() {
+	ahead := func(t *time.Time, by time.Duration, instead time.Time) bool {
+		if !t.After(d.now.Add(by)) {
+			return false
+		}
+		*t = instead
+		return true
 	}
-	d.s.Wish = w.Seq
-	because := w.By
-	if w.Reason != "" {
-		because += ": " + w.Reason
-	}
-	switch {
-	case w.Action == ActionPause && d.s.State == StateRunning:
-		d.setState(StatePaused, "paused by "+because)
-	case w.Action == ActionResume && d.s.State == StatePaused:
-		d.setState(StateRunning, "resumed by "+because)
-		d.renewDeadlines()
-	case w.Action == ActionAbort && d.s.State != StateStopping:
-		d.stop(StateAborted, "aborted by "+because)
+	for id, rs := range d.s.Robots {
+		limit := d.limit(rs.Step)
+		switch rs.Step {
+		case StepWaiting:
+			limit = time.Duration(d.plan.Spec.Deadlines.Wait)
+		case StepDone:
+			limit = tidyFor
+		default:
+		}
+		mended := ahead(&rs.Since, 0, d.now)
+		mended = ahead(&rs.PassAt, 0, time.Time{}) || mended
+		mended = ahead(&rs.FailAt, 0, time.Time{}) || mended
+		mended = ahead(&rs.RetryAt, maxBackoff, time.Time{}) || mended
+		mended = ahead(&rs.Deadline, limit, d.now.Add(limit)) || mended
+		if mended {
+			d.s.Robots[id] = rs
+		}
 	}
 }
 
@@ -98,26 +118,47 @@ func (d *decider) pause(format string, args ...any) {
 // stopOnFailure ends a rollout with more failures than allowed. A canary that
 // fails ends it always: that is what canaries are for.
 func (d *decider) stopOnFailure() {
-	if d.s.State == StateStopping {
+	if d.s.State == StateStopping || d.s.Closing {
 		return
 	}
-	failures, first, canary := 0, "", false
+	failures, tried, worst, canary := 0, 0, -1, false
 	for i, rp := range d.plan.Robots {
 		rs, took := d.s.Robots[rp.Robot]
-		if !took || !rs.Step.Bad() && rs.Step != StepRollingBack {
+		if !took || rs.Step == StepQueued || rs.Step == StepSkipped {
+			continue
+		}
+		if rs.Step != StepPulling && rs.Step != StepWaiting {
+			tried++
+		}
+		if rs.Undo || !rs.Step.Bad() && rs.Step != StepRollingBack {
 			continue
 		}
 		failures++
-		if first == "" {
-			first = fmt.Sprintf("robot %s %s: %s", rp.Robot, phrase(rs.Step), rs.Reason)
+		if worst < 0 {
+			worst = i
 		}
-		canary = canary || (d.plan.Robots[i].Wave == 0 && d.plan.Spec.Canary > 0)
+		canary = canary || rp.Wave == 0 && d.plan.Waves > 1
 	}
+	if failures == 0 {
+		return
+	}
+	first := d.plan.Robots[worst]
+	rs := d.s.Robots[first.Robot]
+	reason := fmt.Sprintf("robot %s %s: %s", first.Robot, phrase(rs.Step), rs.Reason)
 	switch {
-	case failures > d.plan.Spec.MaxFailures:
-		d.stop(StateFailed, first)
+	case failures > d.plan.Spec.MaxFailures.ceil(tried):
 	case canary:
-		d.stop(StateFailed, "canary: "+first)
+		reason = "canary: " + reason
+	default:
+		return
+	}
+	d.stop(StateFailed, reason)
+	switch d.plan.Spec.OnFailure {
+	case RollBackWave:
+		d.s.Undo, d.s.UndoWave = UndoWave, first.Wave
+	case RollBackAll:
+		d.s.Undo = UndoAll
+	case RollBackRobot, PauseOnly:
 	}
 }
 
@@ -132,95 +173,70 @@ func phrase(s Step) string {
 	}
 }
 
-// finish ends the rollout once nothing is in hand.
+// finish ends the rollout: once no robot is in hand, none is to be rolled back
+// and the last wave has soaked, what is no longer needed is removed, and then
+// it is over.
 func (d *decider) finish() {
-	open, took, failures, helpless := 0, 0, 0, ""
-	for i, rp := range d.plan.Robots {
-		if rp.Skip != "" {
-			continue
-		}
-		rf, rs := d.fact(i), d.robot(i)
-		if rs.Step == StepQueued {
-			open++
-		}
-		if rs.Step != StepQueued && !rs.Tidy || rf.Held || rf.Busy != "" {
-			return // in hand
-		}
-		if rs.Step == StepDone {
-			took++
-		}
-		if rs.Step.Bad() {
-			failures++
-		}
-		if rs.Step == StepNeedsOperator && helpless == "" {
-			helpless = fmt.Sprintf("robot %s needs an operator: %s", rp.Robot, rs.Reason)
-		}
-	}
+	e := d.census()
 	switch {
+	case e.inHand, e.open > 0 && d.s.State != StateStopping:
+		return
+	case !d.s.Closing:
+		d.s.Closing = true
+		d.each(func(s Step) bool { return s == StepDone }, d.ended)
+		d.poll()
+		return
+	case e.untidy:
+		return
 	case d.s.State == StateStopping:
 		// Why it stopped was written while a rollback could still succeed.
-		d.setState(d.s.Ending, cmp.Or(helpless, d.s.Reason))
-	case open > 0:
-		return
+		d.setState(d.s.Ending, cmp.Or(e.helpless, d.s.Reason))
 	default:
-		reason := fmt.Sprintf("%d robots run %s", took, shortDigest(d.plan.Image.Digest))
-		if failures > 0 {
-			reason += fmt.Sprintf(", %d failed", failures)
+		reason := fmt.Sprintf("%d robots run %s", e.took, shortDigest(d.plan.Image.Digest))
+		if d.plan.Undoes != "" {
+			reason = fmt.Sprintf("%d robots run what they ran before rollout %s", e.took, d.plan.Undoes)
+		}
+		if e.failures > 0 {
+			reason += fmt.Sprintf(", %d failed", e.failures)
 		}
 		d.setState(StateCompleted, reason)
 	}
 	d.s.EndedAt = d.now
 }
 
-// tally is what the limits need to know of all robots together.
-type tally struct {
-	openWave    int   // the first wave with a robot that has not ended
-	unavailable int   // robots that may be without their container, those left for an operator included
-	busy        []int // by wave: robots between their lease and their end that nothing holds up
-	atGates     int   // robots that wait for their own gates
+// census is how the robots stand when a rollout may end.
+type census struct {
+	open           int // robots that were not begun
+	took, failures int
+	inHand         bool   // a robot is in the middle of a step
+	untidy         bool   // a robot has something left to remove
+	helpless       string // the first robot that needs an operator
 }
 
-// maxAtGates bounds the robots that wait for their gates with a lease in hand:
-// those that drive about must not keep others from their turn.
-const maxAtGates = 32
-
-// count returns the tally, anew after each change.
-func (d *decider) count() tally {
-	if d.counted != nil {
-		return *d.counted
-	}
-	t := tally{openWave: d.plan.Waves, busy: make([]int, d.plan.Waves)}
+func (d *decider) census() census {
+	var e census
 	for i, rp := range d.plan.Robots {
-		rf, step := d.fact(i), d.step(i)
-		if step.Terminal() {
-			if step == StepNeedsOperator {
-				t.unavailable++
-			}
+		if rp.Skip != "" {
 			continue
 		}
-		t.openWave = min(t.openWave, rp.Wave)
-		if step.Down() {
-			t.unavailable++
-		}
+		rf, rs := d.fact(i), d.robot(i)
+		e.inHand = e.inHand || rs.Step != StepQueued && !rs.Step.Terminal() ||
+			!d.s.Closing && (rf.Held || rf.Busy != "" || rs.Step == StepDone && (d.undoes(i) || d.soaking(i)) ||
+				rs.Step == StepRolledBack && !rs.Tidy)
 		switch {
-		case step == StepWaiting && worst(d.plan.Spec.Before.gates(rf, d.now)) != Pass:
-			t.atGates++
-		case step != StepQueued || rf.Held || rf.Busy == VerbLock || d.locking[i]:
-			t.busy[rp.Wave]++
+		case rs.Step == StepQueued:
+			e.open++
+		case rs.Step == StepDone:
+			e.took++
+		case rs.Step.Bad():
+			e.failures++
+		}
+		e.untidy = e.untidy || rs.Step != StepQueued && !rs.Tidy || rf.Held || rf.Busy != ""
+		if rs.Step == StepNeedsOperator && e.helpless == "" {
+			e.helpless = fmt.Sprintf("robot %s needs an operator: %s", rp.Robot, rs.Reason)
 		}
 	}
-	d.counted = &t
-	return t
-}
-
-// room reports whether another robot of the wave may be taken in hand. Robots
-// of later waves, which only pull ahead, never take the room of an earlier one.
-func (t tally) room(wave, limit int) bool {
-	n := 0
-	for _, busy := range t.busy[:wave+1] {
-		n += busy
-	}
-	return n < limit && t.atGates < maxAtGates
+	return e
 }
 
 // wakeBy asks for a decision at t or before.
@@ -258,7 +274,11 @@ func (d *decider) step(i int) Step {
 
 // enter moves robot i to a step.
 func (d *decider) enter(i int, s Step, format string, args ...any) {
-	rs := RobotStatus{Step: s, Since: d.now, Deadline: d.deadline(s), Reason: fmt.Sprintf(format, args...)}
+	old := d.robot(i)
+	rs := RobotStatus{
+		Step: s, Since: d.now, Deadline: d.deadline(s), Reason: fmt.Sprintf(format, args...),
+		Override: old.Override, Undo: old.Undo && (s == StepRollingBack || s == StepRolledBack),
+	}
 	rs.Tidy = s == StepFailed || s == StepSkipped || s == StepNeedsOperator
 	d.put(i, rs)
 	d.wakeBy(rs.Deadline)
@@ -272,7 +292,9 @@ func (d *decider) deadline(s Step) time.Time {
 	if limit := d.limit(s); limit > 0 {
 		return d.now.Add(limit)
 	}
-	return time.Time{} // StepWaiting sets its own once only its gates hold it
+	// StepWaiting sets its own once only its gates hold it, StepDone once the
+	// rollout closes.
+	return time.Time{}
 }
 
 // limit is how long a step may take; 0 where that is not limited from its
@@ -288,7 +310,7 @@ func (d *decider) limit(s Step) time.Duration {
 		return time.Duration(limits.Verify)
 	case StepRollingBack:
 		return time.Duration(limits.Rollback)
-	case StepDone, StepRolledBack:
+	case StepRolledBack:
 		return tidyFor
 	default:
 		return 0
@@ -298,7 +320,11 @@ func (d *decider) limit(s Step) time.Duration {
 // due is a robot's deadline. A runner that has just begun to watch allows the
 // whole step again: time in which no manager ran must not roll a robot back.
 func (d *decider) due(rs RobotStatus) time.Time {
-	if fresh := d.facts.Since.Add(d.limit(rs.Step)); fresh.After(rs.Deadline) {
+	limit := d.limit(rs.Step)
+	if rs.Step == StepDone {
+		limit = tidyFor
+	}
+	if fresh := d.facts.Since.Add(limit); fresh.After(rs.Deadline) {
 		return fresh
 	}
 	return rs.Deadline

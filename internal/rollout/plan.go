@@ -18,6 +18,9 @@ type Plan struct {
 	Generation uint64      `json:"generation"`
 	Waves      int         `json:"waves"`
 	Robots     []RobotPlan `json:"robots"` // in the order in which they change; skipped ones last
+	// Undoes is the ended rollout that this one takes back; then each robot has
+	// an image of its own.
+	Undoes string `json:"undoes,omitempty"`
 }
 
 // PinnedImage is an image resolved to a digest, once, for all robots.
@@ -27,6 +30,19 @@ type PinnedImage struct {
 	Digest     string `json:"digest"`     // sha256:… of the manifest or index
 	// Platforms lists "os/arch" of an index; empty means not known.
 	Platforms []string `json:"platforms,omitempty"`
+	// Manifests are the image's manifests by platform, with the compressed size
+	// of their layers; empty means not known.
+	Manifests []Manifest `json:"manifests,omitempty"`
+	// SignedBy says who signed the digest, in words; empty when that was not
+	// asked.
+	SignedBy string `json:"signed_by,omitempty"`
+}
+
+// Manifest is the image for one platform.
+type Manifest struct {
+	Platform string `json:"platform"` // "linux/arm64"
+	Digest   string `json:"digest"`
+	Size     int64  `json:"size"` // bytes
 }
 
 // ByDigest is the reference that engines pull and run.
@@ -41,10 +57,18 @@ type RobotPlan struct {
 	Container string      `json:"container"` // name of the container that is replaced
 	From      fleet.Image `json:"from"`
 	Wave      int         `json:"wave"`
+	// To is this robot's image where it is not the plan's.
+	To *PinnedImage `json:"to,omitempty"`
+	// Groups are the values of the labels that Spec.MaxPer names.
+	Groups map[string]string `json:"groups,omitempty"`
 	// Nodes are the full names of the nodes that were there, and Topics the
 	// robot's pose topics with their rates: both are expected back.
 	Nodes  []string      `json:"nodes,omitempty"`
 	Topics []TopicExpect `json:"topics,omitempty"`
+	// Diagnosed says that the robot published diagnostics; Faults are the
+	// components that reported an error then.
+	Diagnosed bool     `json:"diagnosed,omitempty"`
+	Faults    []string `json:"faults,omitempty"`
 	// Skip says why the robot is left out; empty means it takes part.
 	Skip string `json:"skip,omitempty"`
 }
@@ -53,6 +77,8 @@ type RobotPlan struct {
 type TopicExpect struct {
 	Name string  `json:"name"`
 	Hz   float64 `json:"hz"`
+	// Listed says that Hz is what the spec asks for, not a rate that was usual.
+	Listed bool `json:"listed,omitempty"`
 }
 
 // Target addresses one robot's replacement on its engine. All its fields come
@@ -65,6 +91,9 @@ type Target struct {
 	Engine     string
 	Container  string
 	Image      PinnedImage
+	Previous   string // digest of the image that is replaced, empty when not known
+	MinFree    int64  // bytes that must stay free on the engine's disk
+	Prune      bool   // Commit removes images that are no longer needed
 }
 
 // Target is the target for robot i of the plan.
@@ -73,6 +102,26 @@ func (p *Plan) Target(i int) Target {
 	return Target{
 		Rollout: p.ID, Generation: p.Generation,
 		Robot: r.Robot, Namespace: r.Namespace, Engine: r.Engine, Container: r.Container,
-		Image: p.Image,
+		Image: *p.image(i), Previous: r.From.Digest,
+		MinFree: p.Spec.Before.MinFree, Prune: !p.Spec.KeepImages,
 	}
+}
+
+// image is what robot i gets.
+func (p *Plan) image(i int) *PinnedImage {
+	if to := p.Robots[i].To; to != nil {
+		return to
+	}
+	return &p.Image
+}
+
+// Check is a question to the new container.
+type Check struct {
+	Name string `json:"name"`
+	// Command runs in the container; exit code 0 passes.
+	Command []string `json:"command,omitempty"`
+	// HTTP is a URL that the manager gets; 2xx passes. {host} stands for the
+	// engine's host, {robot} for the robot's id.
+	HTTP    string   `json:"http,omitempty"`
+	Timeout Duration `json:"timeout,omitempty"` // of one try; 5 s when 0
 }

@@ -21,13 +21,18 @@ type Report struct {
 	Waves     int         `json:"waves"`
 	Revision  int64       `json:"revision"`
 	// Actions are what an operator may do now.
-	Actions []Action      `json:"actions"`
-	Counts  map[Step]int  `json:"counts"` // robots by step; steps without robots are absent
-	Total   int           `json:"total"`
-	Ended   int           `json:"ended"` // robots in a terminal step
-	Robots  []RobotReport `json:"robots"`
-	Spec    Spec          `json:"spec"`
-	Held    string        `json:"held,omitempty"` // why nobody acts on it now (store unreachable, no runner)
+	Actions []Action `json:"actions"`
+	// Approval is the wave that waits for a person's approval, Approved those
+	// that were given.
+	Approval *int          `json:"approval,omitempty"`
+	Approved []Approved    `json:"approved,omitempty"`
+	Undoes   string        `json:"undoes,omitempty"` // the rollout that this one takes back
+	Counts   map[Step]int  `json:"counts"`           // robots by step; steps without robots are absent
+	Total    int           `json:"total"`
+	Ended    int           `json:"ended"` // robots in a terminal step
+	Robots   []RobotReport `json:"robots"`
+	Spec     Spec          `json:"spec"`
+	Held     string        `json:"held,omitempty"` // why nobody acts on it now (store unreachable, no runner)
 }
 
 // RobotReport is one robot's line of a Report, in the plan's order.
@@ -43,7 +48,9 @@ type RobotReport struct {
 	Reason    string      `json:"reason,omitempty"` // why it entered this step
 	Why       string      `json:"why,omitempty"`    // what it waits for now
 	Attempt   int         `json:"attempt,omitempty"`
-	Gates     []Gate      `json:"gates,omitempty"` // as they stand now, while waiting or verifying
+	Gates     []Gate      `json:"gates,omitempty"`   // as they stand now, while waiting or verifying
+	Actions   []Action    `json:"actions,omitempty"` // what an operator may do with it now
+	Preview   *Preview    `json:"preview,omitempty"` // of a dry run
 }
 
 // Gate is the present answer of one gate.
@@ -69,11 +76,15 @@ func MakeReport(p Plan, s Status, why map[string]Waiting) Report {
 	r := Report{
 		ID: p.ID, State: s.State, Reason: s.Reason, Image: p.Image, Note: p.Spec.Note,
 		CreatedAt: p.CreatedAt, CreatedBy: p.CreatedBy, StartedAt: s.StartedAt, EndedAt: s.EndedAt,
-		Waves: p.Waves, Revision: s.Revision, Actions: actions(s.State), Spec: p.Spec,
+		Waves: p.Waves, Revision: s.Revision, Actions: noNil(actions(&p, &s)), Spec: p.Spec, Undoes: p.Undoes, Approved: s.Approved,
 		Counts: make(map[Step]int), Total: len(p.Robots), Robots: make([]RobotReport, 0, len(p.Robots)),
 	}
-	for _, rp := range p.Robots {
+	if wave, waits := s.nextApproval(&p); waits && !s.State.Terminal() {
+		r.Approval = &wave
+	}
+	for i, rp := range p.Robots {
 		rr := robotReport(rp, s, why[rp.Robot])
+		rr.Actions = robotActions(&p, &s, i)
 		r.Counts[rr.Step]++
 		if rr.Step.Terminal() {
 			r.Ended++
@@ -98,14 +109,18 @@ func robotReport(rp RobotPlan, s Status, w Waiting) RobotReport {
 	}
 }
 
-// actions are what an operator may do in a state.
-func actions(s State) []Action {
-	switch s {
-	case StateRunning:
-		return []Action{ActionPause, ActionAbort}
-	case StatePaused:
-		return []Action{ActionResume, ActionAbort}
-	default:
+// preview adds what the engines said of each robot's replacement.
+func (r *Report) preview(of map[string]Preview) {
+	for i := range r.Robots {
+		if v, ok := of[r.Robots[i].Robot]; ok {
+			r.Robots[i].Preview = &v
+		}
+	}
+}
+
+func noNil(a []Action) []Action {
+	if a == nil {
 		return []Action{}
 	}
+	return a
 }

@@ -1,10 +1,13 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +25,8 @@ type RunnerOptions struct {
 	// DomainOK says whether the ROS domain is joined and answers; nil means it
 	// always does.
 	DomainOK func() bool
+	// Now is the wall clock; nil means time.Now. A jump of it must do no harm.
+	Now func() time.Time
 }
 
 // Runner carries out rollouts while this manager is the elected one. It is the
@@ -42,6 +47,9 @@ type Runner struct {
 func NewRunner(o RunnerOptions) *Runner {
 	if o.DomainOK == nil {
 		o.DomainOK = func() bool { return true }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	r := &Runner{RunnerOptions: o}
 	r.hold("not elected yet")
@@ -106,23 +114,30 @@ type termWork struct {
 	mu     sync.Mutex
 	robots map[string]*inFlight // guarded by mu; by robot
 
+	clock  clock              // owned by run
 	stored map[string]*Stored // owned by run; the rollouts that have not ended
+	holds  map[string]*Hold   // owned by run; by robot
 }
 
 // inFlight is what this term does with one robot.
 type inFlight struct {
-	lock    Lock
-	leased  context.Context // ends with the lease
-	busy    Verb
-	cancel  context.CancelFunc
-	result  *Result
+	lock   Lock
+	leased context.Context // ends with the lease
+	busy   Verb
+	cancel context.CancelFunc
+	result *Result
+
+	progress Progress // of the pull in flight
+	probes   []Gate
+	probedAt time.Time
+
 	owner   string    // who held the lease when we last asked
 	retryAt time.Time // for the lease
 }
 
 func newTermWork(r *Runner, t Term) *termWork {
 	return &termWork{
-		Runner: r, term: t, since: time.Now(), wake: make(chan struct{}, 1),
+		Runner: r, term: t, since: r.Now(), wake: make(chan struct{}, 1),
 		robots: make(map[string]*inFlight), stored: make(map[string]*Stored),
 	}
 }
@@ -149,7 +164,7 @@ func (w *termWork) run(ctx context.Context) {
 			attempt++
 			w.hold("the store can not be reached: " + err.Error())
 			w.Log.WarnContext(ctx, "rollouts are held", "err", err, "attempt", attempt)
-			next = time.Now().Add(backoff(attempt))
+			next = w.Now().Add(backoff(attempt))
 		default:
 			attempt = 0
 			w.hold("")
@@ -168,12 +183,12 @@ const minRound = 100 * time.Millisecond
 // of a change.
 func (w *termWork) await(ctx context.Context, next time.Time, changed, moved <-chan struct{}) (reload bool) {
 	if next.IsZero() {
-		next = time.Now().Add(5 * time.Second)
+		next = w.Now().Add(5 * time.Second)
 	}
 	if len(w.stored) == 0 {
 		moved = nil // nothing depends on the fleet
 	}
-	t := time.NewTimer(time.Until(next))
+	t := time.NewTimer(next.Sub(w.Now()))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -190,19 +205,28 @@ func (w *termWork) await(ctx context.Context, next time.Time, changed, moved <-c
 // round reads what changed, decides every rollout and starts the verbs. It
 // returns when to decide again at the latest.
 func (w *termWork) round(ctx context.Context, reload bool) (time.Time, error) {
+	if w.clock.jumped(w.Now()) {
+		w.since = w.Now()
+		w.mu.Lock()
+		for _, fl := range w.robots {
+			fl.retryAt = time.Time{}
+		}
+		w.mu.Unlock()
+		w.Log.WarnContext(ctx, "the clock was set: the steps' times begin anew")
+	}
 	if reload {
 		if err := w.load(ctx); err != nil {
 			return time.Time{}, err
 		}
 	}
 	var next time.Time
-	for id, st := range w.stored {
+	for _, st := range w.inOrder() {
 		wake, err := w.decide(ctx, st)
 		if err != nil {
 			return time.Time{}, err
 		}
 		if st.Status.State.Terminal() {
-			delete(w.stored, id)
+			delete(w.stored, st.Plan.ID)
 		}
 		if !wake.IsZero() && (next.IsZero() || wake.Before(next)) {
 			next = wake
@@ -217,6 +241,14 @@ func (w *termWork) load(ctx context.Context) error {
 	all, _, err := w.Store.List(ctx)
 	if err != nil {
 		return err
+	}
+	holds, err := w.Store.Holds(ctx)
+	if err != nil {
+		return err
+	}
+	w.holds = make(map[string]*Hold, len(holds))
+	for i := range holds {
+		w.holds[holds[i].Robot] = &holds[i]
 	}
 	clear(w.stored)
 	for i := range all {
@@ -237,9 +269,9 @@ const maxRepeat = 16
 // is stored before its verbs begin.
 func (w *termWork) decide(ctx context.Context, st *Stored) (time.Time, error) {
 	for range maxRepeat {
-		now := time.Now().UTC()
-		facts := w.facts(&st.Plan)
-		d := Next(st.Plan, st.Status, st.Wish, facts, now)
+		now := w.Now().UTC()
+		facts := w.facts(st)
+		d := Next(st.Plan, st.Status, st.Wishes, facts, now)
 		changed := !sameStatus(d.Status, st.Status)
 		if changed {
 			saved, err := w.save(ctx, st.Status, d.Status)
@@ -247,6 +279,7 @@ func (w *termWork) decide(ctx context.Context, st *Stored) (time.Time, error) {
 				return time.Time{}, err
 			}
 			w.tell(ctx, &st.Plan, &st.Status, &saved, now)
+			w.tellRefused(ctx, &st.Plan, d.Refused, now)
 			st.Status = saved
 		}
 		w.taken(&st.Plan, facts)
@@ -254,13 +287,40 @@ func (w *termWork) decide(ctx context.Context, st *Stored) (time.Time, error) {
 			w.cancelVerb(robot)
 		}
 		for _, c := range d.Commands {
-			w.start(ctx, st.Plan.Target(c.Robot), c)
+			w.start(ctx, st.Plan.Target(c.Robot), c, st.Plan.Spec.After.Checks)
 		}
 		if !changed || st.Status.State.Terminal() {
 			return d.WakeAt, nil
 		}
 	}
-	return time.Now().Add(pollEvery), nil
+	return w.Now().Add(pollEvery), nil
+}
+
+// inOrder are the rollouts that have not ended, the oldest first: it has a robot
+// before those that queue for it.
+func (w *termWork) inOrder() []*Stored {
+	return slices.SortedFunc(maps.Values(w.stored), func(a, b *Stored) int {
+		return cmp.Or(a.Plan.CreatedAt.Compare(b.Plan.CreatedAt), cmp.Compare(a.Plan.ID, b.Plan.ID))
+	})
+}
+
+// claims maps each robot to the oldest rollout that is not through with it.
+func claims(inOrder []*Stored) map[string]string {
+	m := make(map[string]string)
+	for _, st := range inOrder {
+		if st.Status.State.Terminal() {
+			continue
+		}
+		for i := range st.Plan.Robots {
+			rp := &st.Plan.Robots[i]
+			rs := st.Status.Robot(rp.Robot)
+			if rp.Skip != "" || m[rp.Robot] != "" || rs.Step.Terminal() && rs.Tidy {
+				continue
+			}
+			m[rp.Robot] = st.Plan.ID
+		}
+	}
+	return m
 }
 
 func sameStatus(a, b Status) bool {
@@ -276,20 +336,40 @@ func (w *termWork) save(ctx context.Context, prev, next Status) (Status, error) 
 	return w.Store.Save(ctx, w.term.Fence(), prev, next)
 }
 
-// facts gathers what is known now of the plan's robots.
-func (w *termWork) facts(p *Plan) Facts {
-	f := gather(w.Registry, p, w.since, w.DomainOK())
+// facts gathers what is known now of the robots that the decision may depend on.
+func (w *termWork) facts(st *Stored) Facts {
+	p := &st.Plan
+	needed := Needed(p, &st.Status)
+	w.mu.Lock()
+	inHand := make(map[string]bool, len(w.robots))
+	for robot := range w.robots {
+		inHand[robot] = true
+	}
+	w.mu.Unlock()
+	f := gather(w.Registry, p, func(i int) bool { return needed(i) || inHand[p.Robots[i].Robot] })
+	f.Since, f.DomainOK = w.since, w.DomainOK()
+	claimed := claims(w.inOrder())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for robot, rf := range f.Robots {
-		if fl := w.robots[robot]; fl != nil {
-			rf.Held = fl.lock != nil && fl.leased.Err() == nil
-			rf.Busy, rf.Result = fl.busy, fl.result
-			rf.LockedBy, rf.LockRetryAt = fl.owner, fl.retryAt
-			f.Robots[robot] = rf
+		rf.Hold = w.holds[robot]
+		if by := claimed[robot]; by != p.ID {
+			rf.Claimed = by
 		}
+		if fl := w.robots[robot]; fl != nil && rf.Claimed == "" {
+			fl.tell(&rf)
+		}
+		f.Robots[robot] = rf
 	}
 	return f
+}
+
+// tell adds what this term does with a robot to what is known of it.
+func (fl *inFlight) tell(rf *RobotFacts) {
+	rf.Held = fl.lock != nil && fl.leased.Err() == nil
+	rf.Busy, rf.Result, rf.Progress = fl.busy, fl.result, fl.progress
+	rf.Probes, rf.ProbedAt = fl.probes, fl.probedAt
+	rf.LockedBy, rf.LockRetryAt = fl.owner, fl.retryAt
 }
 
 // taken forgets the results that a stored decision has taken in.
@@ -303,16 +383,19 @@ func (w *termWork) taken(p *Plan, f Facts) {
 	}
 }
 
-// gather reads the registry for the robots of a plan.
-func gather(reg *fleet.Registry, p *Plan, since time.Time, domainOK bool) Facts {
-	f := Facts{Since: since, DomainOK: domainOK, Robots: make(map[string]RobotFacts, len(p.Robots))}
+// gather reads the registry for the robots of a plan that are asked for.
+func gather(reg *fleet.Registry, p *Plan, needed func(i int) bool) Facts {
+	f := Facts{Robots: make(map[string]RobotFacts)}
 	engines := make(map[string]fleet.Engine)
 	for _, e := range reg.Engines() {
 		engines[e.Name] = e
 	}
-	for _, rp := range p.Robots {
-		robot, known := reg.Robot(rp.Robot)
-		f.Robots[rp.Robot] = RobotFacts{Known: known, Robot: robot, Engine: engines[rp.Engine]}
+	for i := range p.Robots {
+		rp := &p.Robots[i]
+		if needed(i) {
+			robot, known := reg.Robot(rp.Robot)
+			f.Robots[rp.Robot] = RobotFacts{Known: known, Robot: robot, Engine: engines[rp.Engine]}
+		}
 	}
 	return f
 }

@@ -11,7 +11,8 @@ import (
 // the same state. An error that will not go away by itself is marked Fatal.
 type Engine interface {
 	// Pull makes the image present by digest. Running containers are not touched.
-	Pull(ctx context.Context, t Target) error
+	// It tells report how far it came, now and then; report never blocks.
+	Pull(ctx context.Context, t Target, report func(Progress)) error
 	// Replace finds the successor by label or creates it, stops the old
 	// container, and starts the successor in its place. The old one is kept. It
 	// refuses (ErrStale) when a higher generation has been there.
@@ -19,11 +20,36 @@ type Engine interface {
 	// Rollback stops the successor and starts the old container again. The
 	// stopped successor is kept.
 	Rollback(ctx context.Context, t Target) error
-	// Commit removes the old container after a success.
+	// Commit removes the old container after a success and, when the target says
+	// Prune, the images of its repository that no container uses, but never the
+	// target's nor the one that was replaced.
 	Commit(ctx context.Context, t Target) error
 	// Discard removes the successor after a rollback, or one that was created and
 	// never took over.
 	Discard(ctx context.Context, t Target) error
+	// Probe asks a check of the successor once. No answer is GateError with the
+	// reason in words; a check that answers "no" is Fail.
+	Probe(ctx context.Context, t Target, c Check) Gate
+	// Preview says what a Replace would keep and change, and touches nothing.
+	Preview(ctx context.Context, t Target) (Preview, error)
+}
+
+// Progress is how far a pull came, in bytes; a Total of 0 is not known.
+type Progress struct {
+	Done  int64 `json:"done"`
+	Total int64 `json:"total"`
+}
+
+// Preview is what a replacement would do to one robot's container.
+type Preview struct {
+	Kept    []string `json:"kept,omitempty"`    // what the user set: "device /dev/ttyUSB0", "network hall 10.0.0.7"
+	Changed []string `json:"changed,omitempty"` // what follows the image: "image amr:1 → amr:2", "environment PATH"
+	// Refused names what can not be kept, empty when all can: such a robot
+	// stops the plan.
+	Refused string `json:"refused,omitempty"`
+	Present bool   `json:"present"`    // the image is on the engine
+	Need    int64  `json:"need_bytes"` // of the image's layers, compressed; 0 when not known or present
+	Free    int64  `json:"free_bytes"` // on the engine's data root; -1 when not known
 }
 
 // Resolver pins an image reference to a digest.
@@ -42,7 +68,7 @@ type Fence struct {
 type Stored struct {
 	Plan   Plan
 	Status Status
-	Wish   Wish
+	Wishes []Wish // not taken in yet, in their order
 }
 
 // Store keeps rollouts.
@@ -57,13 +83,19 @@ type Store interface {
 	Load(ctx context.Context, id string) (Stored, error)
 	// Save replaces prev by next in one transaction, on condition that the fence
 	// holds (else ErrFenced) and that prev is what is stored (else ErrConflict).
-	// It writes only what differs and returns next with its new revision.
+	// It writes only what differs and returns next with its new revision. The
+	// wishes up to next.Wish are removed with it.
 	Save(ctx context.Context, f Fence, prev, next Status) (Status, error)
-	// PutWish stores an operator's wish under the next sequence number.
+	// PutWish stores an operator's wish under the next sequence number, or gives
+	// ErrConflict when MaxWishes wait to be taken in.
 	PutWish(ctx context.Context, id string, w Wish) (Wish, error)
 	// NextGeneration returns a number greater than all it returned before.
 	NextGeneration(ctx context.Context) (uint64, error)
-	// Watch signals after each change of any rollout, conflated, until ctx ends;
+	// Holds are the operators' locks on robots. PutHold replaces an older one.
+	Holds(ctx context.Context) ([]Hold, error)
+	PutHold(ctx context.Context, h Hold) error
+	RemoveHold(ctx context.Context, robot string) error
+	// Watch signals after each change of any rollout or hold, conflated, until ctx ends;
 	// also after a gap that it cannot account for.
 	Watch(ctx context.Context) <-chan struct{}
 }
@@ -95,7 +127,9 @@ var (
 	ErrNotFound = errors.New("rollout not found")
 	ErrConflict = errors.New("changed meanwhile")
 	ErrFenced   = errors.New("no longer the runner")
-	ErrStale    = errors.New("a newer generation has replaced this container")
+	// ErrForbidden: another person must do it, or one with a higher role.
+	ErrForbidden = errors.New("not allowed to you")
+	ErrStale     = errors.New("a newer generation has replaced this container")
 )
 
 // LockedError says who holds a robot's lease.

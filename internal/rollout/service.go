@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,6 +29,7 @@ type Service struct {
 	mu     sync.RWMutex
 	known  []Stored // guarded by mu; as last read, newest first
 	seen   int64    // guarded by mu; what the store gave with known
+	holds  []Hold   // guarded by mu; operators' locks
 	read   bool     // guarded by mu; known has been read at all
 	failed error    // guarded by mu; why known may be old
 
@@ -38,7 +40,7 @@ type Service struct {
 func NewService(store Store, resolver Resolver, runner *Runner) *Service {
 	return &Service{
 		store: store, resolver: resolver, registry: runner.Registry, runner: runner,
-		log: runner.Log, since: time.Now(), domainOK: runner.DomainOK,
+		log: runner.Log, since: runner.Now(), domainOK: runner.DomainOK,
 	}
 }
 
@@ -70,79 +72,21 @@ func (s *Service) refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	all, seen, err := s.store.List(ctx)
+	var holds []Hold
+	if err == nil {
+		holds, err = s.store.Holds(ctx)
+	}
 	s.mu.Lock()
 	if (err == nil) != (s.failed == nil) {
 		s.log.InfoContext(ctx, "rollout store", "reachable", err == nil, "err", err)
 	}
 	s.failed = err
 	if err == nil {
-		s.known, s.seen, s.read = all, seen, true
+		s.known, s.seen, s.holds, s.read = all, seen, holds, true
 	}
 	s.mu.Unlock()
 	s.wakers.Wake()
 	return err
-}
-
-// Start plans a rollout and, unless it is a dry run, stores it; the runner
-// takes it from there. Errors: *FieldError, ErrConflict, and what the registry
-// of images answers.
-func (s *Service) Start(ctx context.Context, spec Spec, by string, dryRun bool) (Report, error) {
-	image, err := s.resolver.Resolve(ctx, spec.Image)
-	if err != nil {
-		if IsFatal(err) {
-			return Report{}, &FieldError{Field: "image", Why: err.Error()}
-		}
-		return Report{}, fmt.Errorf("resolve image %s: %w", spec.Image, err)
-	}
-	all, seen, err := s.store.List(ctx)
-	if err != nil {
-		return Report{}, fmt.Errorf("read the rollouts: %w", err)
-	}
-	in := PlanInput{
-		By: by, Spec: spec, Image: image, Fleet: s.registry.Snapshot(), Busy: busy(all), Now: time.Now().UTC(),
-	}
-	in.ID = newID(in.Now)
-	if !dryRun {
-		if in.Generation, err = s.store.NextGeneration(ctx); err != nil {
-			return Report{}, fmt.Errorf("draw a generation: %w", err)
-		}
-	}
-	p, err := NewPlan(in)
-	if err != nil {
-		return Report{}, err
-	}
-	status := Status{Version: 1, Rollout: p.ID, State: StateRunning, StartedAt: p.CreatedAt, Reason: "started by " + by}
-	if dryRun {
-		return MakeReport(p, status, nil), nil
-	}
-	if err := s.store.Create(ctx, p, status, seen); err != nil {
-		return Report{}, fmt.Errorf("store rollout %s: %w", p.ID, err)
-	}
-	s.registry.Journal().Record(fleet.Event{
-		Time: in.Now, Severity: fleet.SeverityInfo, Kind: "rollout.started", Rollout: p.ID,
-		Text: fmt.Sprintf("%s starts %s on %d robots", by, image.Ref, len(p.Robots)),
-	})
-	if err := s.refresh(ctx); err != nil {
-		return MakeReport(p, status, nil), nil // it is stored; only our copy is old
-	}
-	return s.Get(ctx, p.ID)
-}
-
-// busy maps each robot to the rollout that has not ended with it.
-func busy(all []Stored) map[string]string {
-	m := make(map[string]string)
-	for i := range all {
-		st := &all[i]
-		if st.Status.State.Terminal() {
-			continue
-		}
-		for _, rp := range st.Plan.Robots {
-			if rp.Skip == "" && !st.Status.Robot(rp.Robot).Step.Terminal() {
-				m[rp.Robot] = st.Plan.ID
-			}
-		}
-	}
-	return m
 }
 
 // newID is a rollout's id: its time of birth, for people, and 32 random bits.
@@ -196,47 +140,24 @@ func (s *Service) Get(ctx context.Context, id string) (Report, error) {
 // report explains a rollout by asking Next what it would wait for now. Nothing
 // is carried out, and the runner's leases are taken as held.
 func (s *Service) report(st *Stored) Report {
-	f := gather(s.registry, &st.Plan, s.since, s.domainOK())
+	f := gather(s.registry, &st.Plan, Needed(&st.Plan, &st.Status))
+	f.Since, f.DomainOK = s.since, s.domainOK()
+	holds, claimed := s.locks()
 	for robot, rf := range f.Robots {
 		step := st.Status.Robot(robot).Step
 		rf.Held = step != StepQueued && !step.Terminal()
+		rf.Hold = holds[robot]
+		if by := claimed[robot]; by != st.Plan.ID {
+			rf.Claimed = by
+		}
 		f.Robots[robot] = rf
 	}
-	d := Next(st.Plan, st.Status, st.Wish, f, time.Now().UTC())
+	d := Next(st.Plan, st.Status, st.Wishes, f, s.runner.Now().UTC())
 	r := MakeReport(st.Plan, st.Status, d.Why)
 	if !r.State.Terminal() {
 		r.Held = s.Held()
 	}
 	return r
-}
-
-// Wish stores what an operator wants of a rollout. The runner takes it in; the
-// report shows the state as it is until then.
-func (s *Service) Wish(ctx context.Context, id string, a Action, by, reason string) (Report, error) {
-	st, err := s.store.Load(ctx, id)
-	if err != nil {
-		return Report{}, fmt.Errorf("read rollout %s: %w", id, err)
-	}
-	if err := allowed(st.Status.State, a); err != nil {
-		return Report{}, err
-	}
-	w := Wish{Action: a, By: by, Reason: reason, At: time.Now().UTC()}
-	if _, err := s.store.PutWish(ctx, id, w); err != nil {
-		return Report{}, fmt.Errorf("store the wish to %s rollout %s: %w", a, id, err)
-	}
-	if err := s.refresh(ctx); err != nil {
-		return Report{}, fmt.Errorf("read rollout %s: %w", id, err)
-	}
-	return s.Get(ctx, id)
-}
-
-func allowed(state State, a Action) error {
-	for _, can := range actions(state) {
-		if can == a {
-			return nil
-		}
-	}
-	return fmt.Errorf("%s: the rollout is %s: %w", a, state, ErrConflict)
 }
 
 // Subscribe is woken when a report may have changed by what is stored.
@@ -255,4 +176,20 @@ func (s *Service) Held() string {
 	default:
 		return "" // another manager runs them
 	}
+}
+
+// locks are the operators' locks, and which rollout has which robot.
+func (s *Service) locks() (holds map[string]*Hold, claimed map[string]string) {
+	s.mu.RLock()
+	known, list := s.known, s.holds
+	s.mu.RUnlock()
+	holds = make(map[string]*Hold, len(list))
+	for i := range list {
+		holds[list[i].Robot] = &list[i]
+	}
+	inOrder := make([]*Stored, 0, len(known))
+	for i := range slices.Backward(known) { // newest first
+		inOrder = append(inOrder, &known[i])
+	}
+	return holds, claims(inOrder)
 }

@@ -12,29 +12,93 @@ type Spec struct {
 	Robots    string `json:"robots"`              // selector, see ParseSelector
 	Container string `json:"container,omitempty"` // container name or compose service, where a robot has several
 
-	// Canary is how many robots make up wave 0.
-	Canary int `json:"canary,omitempty"`
+	// Canary is how many robots make up wave 0 when Waves are not given.
+	Canary int    `json:"canary,omitempty"`
+	Waves  []Wave `json:"waves,omitempty"`
+	// Soak is how long a wave rests after its last robot is done. Its robots are
+	// watched meanwhile, and one that fails counts as a failure.
+	Soak Duration `json:"soak,omitempty"`
+
 	// MaxUnavailable bounds the robots that are being replaced, verified or
-	// rolled back at one time.
-	MaxUnavailable int `json:"max_unavailable,omitempty"`
+	// rolled back at one time; a share is of those that take part.
+	MaxUnavailable Share `json:"max_unavailable,omitzero"`
+	// MaxPer bounds them besides for robots that have the same value of a label:
+	// never two of one charging station.
+	MaxPer []GroupLimit `json:"max_per,omitempty"`
 	// PullAhead is how many robots beyond MaxUnavailable may pull and wait.
 	PullAhead int `json:"pull_ahead,omitempty"`
-	// MaxFailures is how many robots may fail before the rollout stops.
-	MaxFailures int `json:"max_failures,omitempty"`
 
-	Before Before `json:"before,omitzero"` // gates that a robot passes before it is touched
-	After  After  `json:"after,omitzero"`  // gates that the new container passes, for a whole window
+	// MaxFailures is how many robots may fail before the rollout stops; a share
+	// is of the robots tried so far, rounded up. A canary may never fail.
+	MaxFailures Share     `json:"max_failures,omitzero"`
+	OnFailure   OnFailure `json:"on_failure,omitempty"`
+	Offline     Offline   `json:"offline,omitempty"`
+	Conflict    Conflict  `json:"conflict,omitempty"`
+
+	Before   Before   `json:"before,omitzero"` // gates that a robot passes before it is touched
+	After    After    `json:"after,omitzero"`  // gates that the new container passes, for a whole window
+	Approval Approval `json:"approval,omitzero"`
+
+	// KeepImages leaves images on the robots that no container uses any more.
+	KeepImages bool `json:"keep_images,omitempty"`
 
 	Deadlines Deadlines `json:"deadlines,omitzero"`
 	Note      string    `json:"note,omitempty"` // why, for the audit log
 }
 
+// GroupLimit bounds the robots that are down at one time among those that have
+// the same value of a label. Robots without the label are not bound.
+type GroupLimit struct {
+	Label string `json:"label"`
+	Max   int    `json:"max"`
+}
+
+// OnFailure says what happens when a robot fails (beyond MaxFailures, or a
+// canary).
+type OnFailure string
+
+// The answers to a failure.
+const (
+	RollBackRobot OnFailure = "roll-back-robot" // the robot that failed; those that are done stay
+	RollBackWave  OnFailure = "roll-back-wave"  // also those of its wave
+	RollBackAll   OnFailure = "roll-back-all"   // all that were changed
+	PauseOnly     OnFailure = "pause"           // nothing is rolled back before a person decides
+)
+
+// Offline says what becomes of robots that are offline.
+type Offline string
+
+// The answers to a robot that is offline.
+const (
+	OfflineSkip  Offline = "skip"  // left out when the plan is made, or after the wait deadline
+	OfflineWait  Offline = "wait"  // waited for, others go first; left out after the wait deadline
+	OfflineBlock Offline = "block" // waited for; the deadline pauses the rollout
+)
+
+// Conflict says what happens when another rollout has a robot.
+type Conflict string
+
+// The answers to a conflict.
+const (
+	ConflictRefuse Conflict = "refuse" // the plan is refused
+	ConflictQueue  Conflict = "queue"  // the robot waits until the other rollout is through with it
+)
+
 // Before are the gates that must pass on fresh facts before a robot's
 // container is touched.
 type Before struct {
-	Stationary bool    `json:"stationary,omitempty"`  // neither drives nor turns
-	Charging   bool    `json:"charging,omitempty"`    // the battery reports charging or full
-	MinBattery float64 `json:"min_battery,omitempty"` // 0 … 1; 0 asks nothing
+	Stationary bool     `json:"stationary,omitempty"`  // neither drives nor turns
+	Idle       Duration `json:"idle,omitempty"`        // has stood still for so long
+	Charging   bool     `json:"charging,omitempty"`    // the battery reports charging or full: it is docked
+	MinBattery float64  `json:"min_battery,omitempty"` // 0 … 1; 0 asks nothing
+	// Windows are the times in which robots may be touched, like "mon-fri
+	// 22:00-05:00"; none means always. TimeZone is theirs, UTC when empty.
+	Windows  []string `json:"windows,omitempty"`
+	TimeZone string   `json:"time_zone,omitempty"`
+	// WavePulled waits until the image is on all robots of the wave.
+	WavePulled bool `json:"wave_pulled,omitempty"`
+	// MinFree is what must stay free on the engine's disk, in bytes.
+	MinFree int64 `json:"min_free,omitempty"`
 }
 
 // After are the gates over the verify window.
@@ -43,10 +107,18 @@ type After struct {
 	// MinRate is the share of a topic's usual rate that must be reached again
 	// (0 … 1).
 	MinRate float64 `json:"min_rate,omitempty"`
-	// SkipNodes and SkipTopics turn off the gates that expect the robot's nodes
-	// and its pose topic back.
-	SkipNodes  bool `json:"skip_nodes,omitempty"`
-	SkipTopics bool `json:"skip_topics,omitempty"`
+	// MaxRestarts is how often the new container may restart.
+	MaxRestarts int `json:"max_restarts,omitempty"`
+	// Nodes and Topics are expected besides those that were there before. A
+	// name without a leading slash is in the robot's namespace.
+	Nodes  []string      `json:"nodes,omitempty"`
+	Topics []TopicExpect `json:"topics,omitempty"`
+	Checks []Check       `json:"checks,omitempty"`
+	// SkipNodes, SkipTopics and SkipDiagnostics turn off the gates that are
+	// learned from how the robot was before.
+	SkipNodes       bool `json:"skip_nodes,omitempty"`
+	SkipTopics      bool `json:"skip_topics,omitempty"`
+	SkipDiagnostics bool `json:"skip_diagnostics,omitempty"`
 }
 
 // Deadlines bound each step of a robot.
@@ -61,8 +133,11 @@ type Deadlines struct {
 // Defaults are the values that a Spec's zero fields take.
 var Defaults = Spec{
 	Canary:         1,
-	MaxUnavailable: 1,
+	MaxUnavailable: Robots(1),
 	PullAhead:      1,
+	OnFailure:      RollBackRobot,
+	Offline:        OfflineSkip,
+	Conflict:       ConflictRefuse,
 	After:          After{Window: Duration(5 * time.Second), MinRate: 0.8},
 	Deadlines: Deadlines{
 		Pull:     Duration(15 * time.Minute),
@@ -92,6 +167,14 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	return nil
 }
 
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// Set and Type make a Duration a command-line flag.
+func (d *Duration) Set(text string) error { return d.UnmarshalText([]byte(text)) }
+
+// Type names the flag's value.
+func (*Duration) Type() string { return "duration" }
+
 // FieldError says which field of a request is wrong, and why.
 type FieldError struct {
 	Field string
@@ -106,56 +189,28 @@ func fieldErrorf(field, format string, args ...any) error {
 
 // withDefaults fills the zero fields.
 func (s Spec) withDefaults() Spec {
-	orInt(&s.Canary, Defaults.Canary)
-	orInt(&s.MaxUnavailable, Defaults.MaxUnavailable)
-	orInt(&s.PullAhead, Defaults.PullAhead)
-	orDuration(&s.After.Window, Defaults.After.Window)
-	if s.After.MinRate == 0 {
-		s.After.MinRate = Defaults.After.MinRate
+	if len(s.Waves) == 0 {
+		orDefault(&s.Canary, Defaults.Canary)
 	}
+	orDefault(&s.MaxUnavailable, Defaults.MaxUnavailable)
+	orDefault(&s.PullAhead, Defaults.PullAhead)
+	orDefault(&s.OnFailure, Defaults.OnFailure)
+	orDefault(&s.Offline, Defaults.Offline)
+	orDefault(&s.Conflict, Defaults.Conflict)
+	orDefault(&s.After.Window, Defaults.After.Window)
+	orDefault(&s.After.MinRate, Defaults.After.MinRate)
 	d := Defaults.Deadlines
-	orDuration(&s.Deadlines.Pull, d.Pull)
-	orDuration(&s.Deadlines.Wait, d.Wait)
-	orDuration(&s.Deadlines.Replace, d.Replace)
-	orDuration(&s.Deadlines.Verify, d.Verify)
-	orDuration(&s.Deadlines.Rollback, d.Rollback)
+	orDefault(&s.Deadlines.Pull, d.Pull)
+	orDefault(&s.Deadlines.Wait, d.Wait)
+	orDefault(&s.Deadlines.Replace, d.Replace)
+	orDefault(&s.Deadlines.Verify, d.Verify)
+	orDefault(&s.Deadlines.Rollback, d.Rollback)
 	return s
 }
 
-// validate checks a spec that has its defaults.
-func (s Spec) validate() error {
-	switch {
-	case s.Image == "":
-		return fieldErrorf("image", "is missing")
-	case s.Robots == "":
-		return fieldErrorf("robots", "is missing; \"all\" means every robot")
-	case s.Canary < 0:
-		return fieldErrorf("canary", "%d is negative", s.Canary)
-	case s.MaxUnavailable < 1:
-		return fieldErrorf("max_unavailable", "%d: at least 1", s.MaxUnavailable)
-	case s.PullAhead < 0:
-		return fieldErrorf("pull_ahead", "%d is negative", s.PullAhead)
-	case s.MaxFailures < 0:
-		return fieldErrorf("max_failures", "%d is negative", s.MaxFailures)
-	case s.Before.MinBattery < 0 || s.Before.MinBattery > 1:
-		return fieldErrorf("before.min_battery", "%v is not within 0 and 1", s.Before.MinBattery)
-	case s.After.MinRate < 0 || s.After.MinRate > 1:
-		return fieldErrorf("after.min_rate", "%v is not within 0 and 1", s.After.MinRate)
-	case s.After.Window >= s.Deadlines.Verify:
-		return fieldErrorf("after.window", "%v does not fit into deadlines.verify, %v",
-			time.Duration(s.After.Window), time.Duration(s.Deadlines.Verify))
-	}
-	return nil
-}
-
-func orInt(v *int, def int) {
-	if *v == 0 {
-		*v = def
-	}
-}
-
-func orDuration(v *Duration, def Duration) {
-	if *v == 0 {
+func orDefault[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
 		*v = def
 	}
 }

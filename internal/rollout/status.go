@@ -17,11 +17,13 @@ const (
 	StateCompleted State = "completed" // every robot is done or skipped
 	StateFailed    State = "failed"    // stopped by failures
 	StateAborted   State = "aborted"   // stopped by a person
+	// StateRolledBack: a person had all robots rolled back.
+	StateRolledBack State = "rolled-back"
 )
 
 // Terminal reports whether the state is final.
 func (s State) Terminal() bool {
-	return s == StateCompleted || s == StateFailed || s == StateAborted
+	return s == StateCompleted || s == StateFailed || s == StateAborted || s == StateRolledBack
 }
 
 // Step is where one robot stands.
@@ -72,6 +74,14 @@ type Status struct {
 	EndedAt   time.Time `json:"ended_at,omitzero"`
 	// Ending is the state that a stopping rollout will end in.
 	Ending State `json:"ending,omitempty"`
+	// Undo says which robots that are done are rolled back; UndoWave is their
+	// wave when it is not all.
+	Undo     Undo `json:"undo,omitempty"`
+	UndoWave int  `json:"undo_wave,omitempty"`
+	// Closing: all robots have ended, and what is no longer needed is removed.
+	Closing bool `json:"closing,omitempty"`
+	// Approved are the approvals given so far.
+	Approved []Approved `json:"approved,omitempty"`
 	// Wish is the number of the last operator's wish that was taken in.
 	Wish uint64 `json:"wish,omitempty"`
 
@@ -86,15 +96,19 @@ type Status struct {
 // RobotStatus is how far one robot came.
 type RobotStatus struct {
 	Step     Step      `json:"step"`
-	Since    time.Time `json:"since"`             // when the step was entered
-	Deadline time.Time `json:"deadline,omitzero"` // of the step
-	Reason   string    `json:"reason,omitempty"`  // why it is in this step, in words
-	Attempt  int       `json:"attempt,omitempty"` // failed tries of the step's action
-	Error    string    `json:"error,omitempty"`   // of the last failed try
-	RetryAt  time.Time `json:"retry_at,omitzero"` // not before
-	PassAt   time.Time `json:"pass_at,omitzero"`  // since when all gates pass, verifying only
-	Acted    bool      `json:"acted,omitempty"`   // the step's action has succeeded
-	Tidy     bool      `json:"tidy,omitempty"`    // terminal, and nothing is left to remove
+	Since    time.Time `json:"since"`              // when the step was entered
+	Deadline time.Time `json:"deadline,omitzero"`  // of the step
+	Reason   string    `json:"reason,omitempty"`   // why it is in this step, in words
+	Attempt  int       `json:"attempt,omitempty"`  // failed tries of the step's action
+	Error    string    `json:"error,omitempty"`    // of the last failed try
+	RetryAt  time.Time `json:"retry_at,omitzero"`  // not before
+	PassAt   time.Time `json:"pass_at,omitzero"`   // since when all gates pass, verifying only
+	Acted    bool      `json:"acted,omitempty"`    // the step's action has succeeded
+	Tidy     bool      `json:"tidy,omitempty"`     // terminal, and nothing is left to remove
+	FailAt   time.Time `json:"fail_at,omitzero"`   // since when its gates fail, done and soaking only
+	Undo     bool      `json:"undo,omitempty"`     // is rolled back by decision; it did not fail
+	Skip     string    `json:"skip,omitempty"`     // who leaves it out, and why
+	Override string    `json:"override,omitempty"` // who overrides the robot's locks, and why
 }
 
 // Robot is the status of a robot, StepQueued when there is no entry.
@@ -113,22 +127,12 @@ func (s Status) clone() Status {
 	return s
 }
 
-// Wish is what operators want of a running rollout. It is a desired state, not
-// a queue: any manager writes it, the runner takes in the newest.
-type Wish struct {
-	Seq    uint64    `json:"seq"`
-	Action Action    `json:"action"`
-	By     string    `json:"by"`
-	Reason string    `json:"reason,omitempty"`
-	At     time.Time `json:"at"`
-}
+// Undo is how far a rollback by decision reaches.
+type Undo string
 
-// Action is an operator's action on a rollout.
-type Action string
-
-// The operator's actions.
+// The reaches of a rollback.
 const (
-	ActionPause  Action = "pause"
-	ActionResume Action = "resume"
-	ActionAbort  Action = "abort" // finish the robots in hand, start no other
+	UndoNone Undo = ""
+	UndoWave Undo = "wave"
+	UndoAll  Undo = "all"
 )

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/muster-fleet/muster/internal/fleet"
@@ -27,23 +28,29 @@ func (d *decider) advance(i int) {
 // queued admits a robot when its wave is open and there is room, by taking its
 // lease; images may be pulled ahead, one wave early.
 func (d *decider) queued(i int) {
-	rp, rf := d.plan.Robots[i], d.fact(i)
-	room := d.plan.Spec.MaxUnavailable + d.plan.Spec.PullAhead
+	rp, rf := &d.plan.Robots[i], d.fact(i)
+	room := d.maxDown() + d.plan.Spec.PullAhead
+	if d.plan.Spec.Before.WavePulled {
+		room = max(room, maxAtGates) // all of a wave pull, before any is touched
+	}
 	switch {
 	case d.s.State != StateRunning:
 		d.wait(i, nil, "the rollout is %s", d.s.State)
 		d.release(i)
-	case rf.Held:
-		d.enter(i, StepPulling, "pulls %s", d.plan.Image.ByDigest())
-	case rf.Busy != "":
-		d.wait(i, nil, "takes the robot's lease")
+	case d.robot(i).Skip != "":
+		d.abandon(i, d.robot(i).Skip)
 	case rp.Wave > d.count().openWave+1:
 		d.wait(i, nil, "wave %d is not open yet", rp.Wave)
-	case d.offlineTooLong(rf):
-		d.enter(i, StepSkipped, "was offline for more than %v", time.Duration(d.plan.Spec.Deadlines.Wait))
-	case rf.Known && rf.Robot.Quality == fleet.QualityOffline:
-		d.wait(i, nil, "is offline since %s", rf.Robot.LastSeen.Format(time.RFC3339))
-		d.wakeBy(rf.Robot.LastSeen.Add(time.Duration(d.plan.Spec.Deadlines.Wait) + time.Millisecond))
+	case rf.Claimed != "":
+		d.wait(i, nil, "rollout %s is not through with this robot", rf.Claimed)
+		d.release(i)
+	case rf.Held:
+		d.enter(i, StepPulling, "pulls %s", d.plan.image(i).ByDigest())
+	case rf.Busy != "":
+		d.wait(i, nil, "takes the robot's lease")
+	case d.runsAlready(i):
+		d.enter(i, StepSkipped, "already runs %s", d.plan.image(i).Digest)
+	case d.away(i):
 	case !d.count().room(rp.Wave, room):
 		d.wait(i, nil, "as many robots as may be (%d) are in hand", room)
 	default:
@@ -51,17 +58,39 @@ func (d *decider) queued(i int) {
 	}
 }
 
-// offlineTooLong gives up a robot that never came back, so that one lost robot
-// does not hold a rollout for ever.
-func (d *decider) offlineTooLong(rf RobotFacts) bool {
-	last := rf.Robot.LastSeen
+// runsAlready reports whether another rollout brought the image meanwhile.
+func (d *decider) runsAlready(i int) bool {
+	rp := &d.plan.Robots[i]
+	return slices.ContainsFunc(d.fact(i).Robot.Containers, func(c fleet.Container) bool {
+		return c.Name == rp.Container && c.Image.Digest == d.plan.image(i).Digest && c.Running()
+	})
+}
+
+// away decides on a robot that is offline, as the spec has it, and reports
+// whether it is.
+func (d *decider) away(i int) bool {
+	rp, rf := &d.plan.Robots[i], d.fact(i)
 	if rf.Known && rf.Robot.Quality != fleet.QualityOffline && rf.Robot.Quality != fleet.QualityUnseen {
 		return false
 	}
-	if last.IsZero() || last.Before(d.facts.Since) {
-		last = d.facts.Since
+	seen := rf.Robot.LastSeen
+	if seen.IsZero() || seen.Before(d.facts.Since) {
+		seen = d.facts.Since
 	}
-	return d.now.Sub(last) > time.Duration(d.plan.Spec.Deadlines.Wait)
+	limit := time.Duration(d.plan.Spec.Deadlines.Wait)
+	if late := d.now.Sub(seen) > limit; late && d.plan.Spec.Offline == OfflineBlock {
+		d.pause("robot %s was offline for more than %v", rp.Robot, limit)
+	} else if late {
+		d.enter(i, StepSkipped, "was offline for more than %v", limit)
+		return true
+	}
+	if rf.Robot.LastSeen.IsZero() {
+		d.wait(i, nil, "was never seen")
+	} else {
+		d.wait(i, nil, "is offline since %s", rf.Robot.LastSeen.Format(time.RFC3339))
+	}
+	d.wakeBy(seen.Add(limit + time.Millisecond))
+	return true
 }
 
 // lock asks for the robot's lease, unless another has it and was asked just now.
@@ -101,29 +130,34 @@ func (d *decider) pulling(i int) {
 		d.enter(i, StepFailed, "%s", res.Err)
 	case d.s.State == StateStopping:
 		d.abandon(i, "the rollout stopped before this robot was touched")
+	case rs.Skip != "":
+		d.abandon(i, rs.Skip)
 	case d.overdue(rs):
 		d.abandonAs(i, StepFailed, "the image was not pulled in %v: %s", d.limit(rs.Step), cmp.Or(rs.Error, "no answer"))
 	default:
 		d.try(i, VerbPull, res)
+		if p := rf.Progress; rf.Busy == VerbPull && p.Total > 0 {
+			d.wait(i, nil, "pulled %s of %s", bytesText(p.Done), bytesText(p.Total))
+		}
 	}
 }
 
 // waiting holds the robot until its wave is open, there is room and all gates
 // pass. Nothing is ever forced: the deadline pauses the rollout.
 func (d *decider) waiting(i int) {
-	rp, rs, rf := d.plan.Robots[i], d.robot(i), d.fact(i)
-	gates := d.plan.Spec.Before.gates(rf, d.now)
-	held := ""
-	switch {
-	case d.s.State == StateStopping:
+	rp, rs, rf := &d.plan.Robots[i], d.robot(i), d.fact(i)
+	if d.s.State == StateStopping {
 		d.abandon(i, "the rollout stopped before this robot was touched")
 		return
-	case d.s.State != StateRunning:
-		held = "the rollout is " + string(d.s.State)
-	case rp.Wave > d.count().openWave:
-		held = "an earlier wave has not ended"
-	case d.count().unavailable >= d.plan.Spec.MaxUnavailable:
-		held = "as many robots as may be are being replaced"
+	}
+	if rs.Skip != "" {
+		d.abandon(i, rs.Skip)
+		return
+	}
+	gates := d.before(i)
+	held := d.heldUp(i)
+	switch {
+	case held != "":
 	case !rf.Held:
 		d.lock(i)
 		return
@@ -150,6 +184,38 @@ func (d *decider) waiting(i int) {
 	}
 }
 
+// heldUp is what holds a robot up that is not a matter of its own gates, "" when
+// its turn has come.
+func (d *decider) heldUp(i int) string {
+	rp, spec := &d.plan.Robots[i], &d.plan.Spec
+	switch {
+	case d.s.State != StateRunning:
+		return "the rollout is " + string(d.s.State)
+	case rp.Wave > d.count().openWave:
+		return "an earlier wave has not ended"
+	case d.s.wantsApproval(d.plan, rp.Wave):
+		who := "a person who is " + spec.Approval.least()
+		if spec.Approval.OtherPerson {
+			who += ", other than " + d.plan.CreatedBy
+		}
+		return "the wave waits for the approval of " + who
+	case spec.Before.WavePulled && d.count().notPulled[rp.Wave] > 0:
+		return "the image is not on all robots of the wave yet"
+	}
+	if len(spec.Before.Windows) > 0 {
+		g, next := spec.Before.windowGate(d.now)
+		d.wakeBy(next)
+		if g.Outcome != Pass {
+			return "outside of the maintenance window, which " + g.Reason
+		}
+	}
+	full := d.noRoom(i, false)
+	if t := d.count(); full != "" && t.down == 0 && t.helpless > 0 {
+		d.pause("no robot may be touched before those that need an operator are put right")
+	}
+	return full
+}
+
 // replacing puts the new container in the old one's place.
 func (d *decider) replacing(i int) {
 	rf, rs := d.fact(i), d.robot(i)
@@ -159,21 +225,46 @@ func (d *decider) replacing(i int) {
 		d.enter(i, StepVerifying, "the new container runs")
 	case res != nil && res.Stale:
 		d.enter(i, StepFailed, "%s", res.Err)
+	case d.undoes(i):
+		d.abandonAs(i, StepRollingBack, "%s", d.undoReason(rs))
 	case res != nil && res.Fatal:
-		d.enter(i, StepRollingBack, "%s", res.Err)
+		d.failed(i, "%s", res.Err)
 	case d.unreachable(i):
 	case d.overdue(rs):
-		d.abandonAs(i, StepRollingBack, "not replaced in %v: %s", d.limit(rs.Step), cmp.Or(rs.Error, "no answer"))
+		d.failed(i, "not replaced in %v: %s", d.limit(rs.Step), cmp.Or(rs.Error, "no answer"))
+	case d.s.State == StatePaused && d.plan.Spec.OnFailure == PauseOnly && rs.Attempt > 0:
+		d.wait(i, nil, "%s", rs.Error)
 	default:
 		d.try(i, VerbReplace, res)
 	}
 }
 
+// failed answers a robot's failure as the spec has it: it is rolled back, or a
+// person is asked.
+func (d *decider) failed(i int, format string, args ...any) {
+	if d.plan.Spec.OnFailure != PauseOnly || d.s.State == StateStopping {
+		d.abandonAs(i, StepRollingBack, format, args...)
+		return
+	}
+	rp, rs := &d.plan.Robots[i], d.robot(i)
+	rs.Error = sprint(format, args)
+	rs.Attempt++
+	rs.Deadline = d.deadline(rs.Step)
+	d.put(i, rs)
+	d.wait(i, nil, "%s", rs.Error)
+	d.pause("robot %s failed and was left as it is: %s", rp.Robot, rs.Error)
+}
+
 // verifying asks that all gates pass for a whole window without a break. At
 // the deadline a failed gate rolls back; mere ignorance asks a person.
 func (d *decider) verifying(i int) {
-	rp, rs, rf := d.plan.Robots[i], d.robot(i), d.fact(i)
-	gates := d.plan.after(rp, rs, rf, d.facts, d.now)
+	rp, rs := &d.plan.Robots[i], d.robot(i)
+	if d.undoes(i) {
+		d.abandonAs(i, StepRollingBack, "%s", d.undoReason(rs))
+		return
+	}
+	d.probe(i)
+	gates := d.after(i)
 	window := time.Duration(d.plan.Spec.After.Window)
 	d.poll()
 	verdict := worst(gates)
@@ -196,11 +287,12 @@ func (d *decider) verifying(i int) {
 	}
 	d.wait(i, gates, "%s", objections(gates))
 	switch {
+	case d.s.State == StatePaused && d.plan.Spec.OnFailure == PauseOnly: // a person is asked
 	case verdict == GateError:
-		d.enter(i, StepRollingBack, "%s", objections(gates))
+		d.failed(i, "%s", objections(gates))
 	case !d.overdue(rs):
 	case verdict == Fail:
-		d.enter(i, StepRollingBack, "after %v: %s", d.limit(rs.Step), objections(gates))
+		d.failed(i, "after %v: %s", d.limit(rs.Step), objections(gates))
 	case d.s.State == StateStopping:
 		d.enter(i, StepNeedsOperator, "can not be verified: %s", objections(gates))
 	default:
@@ -208,17 +300,36 @@ func (d *decider) verifying(i int) {
 	}
 }
 
+// probeEvery is how often the spec's checks are asked while a robot is verified.
+const probeEvery = 2 * time.Second
+
+// probe asks the spec's checks again when their answers are old.
+func (d *decider) probe(i int) {
+	rf := d.fact(i)
+	if len(d.plan.Spec.After.Checks) == 0 || rf.Busy != "" || d.now.Sub(rf.ProbedAt) < probeEvery {
+		return
+	}
+	if !rf.Held {
+		d.lock(i)
+		return
+	}
+	d.commands = append(d.commands, Command{Robot: i, Verb: VerbProbe, Deadline: d.now.Add(probeTimeout)})
+}
+
+// probeTimeout bounds all checks of a robot together.
+const probeTimeout = time.Minute
+
 // rollingBack puts the old container back. A rollback is never rolled back:
 // what it cannot mend is a person's.
 func (d *decider) rollingBack(i int) {
-	rp, rf, rs := d.plan.Robots[i], d.fact(i), d.robot(i)
+	rf, rs := d.fact(i), d.robot(i)
 	res := rf.result(VerbRollback)
 	if res != nil && res.Err == "" {
 		rs.Acted = true
 		d.put(i, rs)
 	}
 	switch {
-	case rs.Acted && d.plan.restored(rp, rf):
+	case rs.Acted && d.plan.restored(d.plan.Robots[i], rf):
 		d.enter(i, StepRolledBack, "%s", rs.Reason)
 	case res != nil && res.Fatal:
 		d.enter(i, StepNeedsOperator, "%s; rolling back: %s", rs.Reason, res.Err)
@@ -232,99 +343,4 @@ func (d *decider) rollingBack(i int) {
 	default:
 		d.try(i, VerbRollback, res)
 	}
-}
-
-// ended removes what a terminal robot left behind, then gives its lease back.
-func (d *decider) ended(i int) {
-	rf, rs := d.fact(i), d.robot(i)
-	verb := VerbCommit
-	if rs.Step == StepRolledBack {
-		verb = VerbDiscard
-	}
-	if d.plan.Robots[i].Skip != "" || rs.Tidy {
-		d.release(i)
-		return
-	}
-	res := rf.result(verb)
-	if res != nil && (res.Err == "" || res.Fatal) || d.overdue(rs) {
-		rs.Tidy = true
-		if res != nil && res.Err != "" {
-			rs.Error = res.Err
-		}
-		d.put(i, rs)
-		d.release(i)
-		d.poll()
-		return
-	}
-	d.try(i, verb, res)
-}
-
-// unreachable holds a robot in the middle of its step while its engine does
-// not answer: no verb can help, and the step's time begins again afterwards. A
-// person is told by the pause.
-func (d *decider) unreachable(i int) bool {
-	rp, rf, rs := d.plan.Robots[i], d.fact(i), d.robot(i)
-	if rf.Engine.State == fleet.EngineUp || rf.Busy != "" {
-		return false
-	}
-	d.wait(i, nil, "%s", engineGate(rf).Reason)
-	d.poll()
-	if d.overdue(rs) {
-		d.pause("robot %s is %s: %s", rp.Robot, rs.Step, engineGate(rf).Reason)
-		rs.Deadline = d.deadline(rs.Step)
-		d.put(i, rs)
-	}
-	return true
-}
-
-// try carries a verb out, again after a failure with growing pauses.
-func (d *decider) try(i int, v Verb, res *Result) {
-	rf, rs := d.fact(i), d.robot(i)
-	if res != nil && res.Err != "" {
-		rs.Attempt++
-		rs.RetryAt = d.now.Add(backoff(rs.Attempt))
-		rs.Error = res.Err
-		d.put(i, rs)
-	}
-	due := d.due(rs)
-	d.wakeBy(due.Add(time.Millisecond))
-	switch {
-	case rf.Busy != "":
-		d.wait(i, nil, "%s is under way", rf.Busy)
-	case d.now.Before(rs.RetryAt):
-		d.wait(i, nil, "tries again at %s: %s", rs.RetryAt.Format(time.TimeOnly), rs.Error)
-		d.wakeBy(rs.RetryAt)
-	case !rf.Held:
-		d.lock(i)
-	default:
-		d.wait(i, nil, "%s is under way", v)
-		d.commands = append(d.commands, Command{Robot: i, Verb: v, Deadline: due})
-	}
-}
-
-// backoff is the pause after n failures: 0.5 s doubled each time, at most 30 s.
-func backoff(n int) time.Duration {
-	return min(500*time.Millisecond<<min(n-1, 10), 30*time.Second)
-}
-
-// abandon leaves a robot that was not touched.
-func (d *decider) abandon(i int, why string) { d.abandonAs(i, StepSkipped, "%s", why) }
-
-// abandonAs moves on although a verb may be in flight, which is cancelled.
-func (d *decider) abandonAs(i int, s Step, format string, args ...any) {
-	if d.fact(i).Busy != "" {
-		d.cancel = append(d.cancel, d.plan.Robots[i].Robot)
-		d.wait(i, nil, "waits for %s to end", d.fact(i).Busy)
-		d.poll()
-		return
-	}
-	d.enter(i, s, format, args...)
-}
-
-// result is the result of a verb, if it has just ended.
-func (f RobotFacts) result(v Verb) *Result {
-	if f.Result != nil && f.Result.Verb == v {
-		return f.Result
-	}
-	return nil
 }

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/muster-fleet/muster/internal/fleet"
 )
 
 // start carries out one verb in its own goroutine, which the term waits for.
-func (w *termWork) start(ctx context.Context, t Target, c Command) {
+func (w *termWork) start(ctx context.Context, t Target, c Command, checks []Check) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	fl := w.robots[t.Robot]
@@ -28,8 +26,8 @@ func (w *termWork) start(ctx context.Context, t Target, c Command) {
 			return
 		}
 	}
-	verbCtx, cancel := context.WithDeadline(parent, c.Deadline)
-	fl.busy, fl.cancel = c.Verb, cancel
+	verbCtx, cancel := context.WithTimeout(parent, c.Deadline.Sub(w.Now()))
+	fl.busy, fl.cancel, fl.progress = c.Verb, cancel, Progress{}
 	lock := fl.lock
 	w.verbs.Go(func() {
 		defer cancel()
@@ -38,6 +36,8 @@ func (w *termWork) start(ctx context.Context, t Target, c Command) {
 			w.takeLease(ctx, verbCtx, t)
 		case VerbUnlock:
 			w.giveLease(verbCtx, t, lock)
+		case VerbProbe:
+			w.probe(verbCtx, t, checks)
 		default:
 			w.act(verbCtx, t, c.Verb)
 		}
@@ -60,10 +60,29 @@ func (w *termWork) act(ctx context.Context, t Target, v Verb) {
 	w.ended(t.Robot, func(fl *inFlight) { fl.result = res })
 }
 
+// probe asks the spec's checks one after another and keeps the answers.
+func (w *termWork) probe(ctx context.Context, t Target, checks []Check) {
+	asked := w.Now()
+	answers := make([]Gate, len(checks))
+	for i, c := range checks {
+		answers[i] = w.Engine.Probe(ctx, t, c)
+	}
+	w.ended(t.Robot, func(fl *inFlight) { fl.probes, fl.probedAt = answers, asked })
+}
+
+// progress notes how far a pull came.
+func (w *termWork) progress(robot string, p Progress) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if fl := w.robots[robot]; fl != nil {
+		fl.progress = p
+	}
+}
+
 func (w *termWork) engineVerb(ctx context.Context, t Target, v Verb) error {
 	switch v {
 	case VerbPull:
-		return w.Engine.Pull(ctx, t)
+		return w.Engine.Pull(ctx, t, func(p Progress) { w.progress(t.Robot, p) })
 	case VerbReplace:
 		return w.Engine.Replace(ctx, t)
 	case VerbRollback:
@@ -92,7 +111,7 @@ func (w *termWork) takeLease(term, ctx context.Context, t Target) {
 		} else if term.Err() == nil {
 			w.Log.WarnContext(term, "take a robot's lease", "robot", t.Robot, "err", err)
 		}
-		fl.retryAt = time.Now().Add(time.Second)
+		fl.retryAt = w.Now().Add(time.Second)
 	})
 }
 
@@ -146,50 +165,5 @@ func (w *termWork) drain(ctx context.Context) {
 		if err := fl.lock.Unlock(ctx); err != nil {
 			w.Log.DebugContext(ctx, "give a robot's lease back", "robot", robot, "err", err)
 		}
-	}
-}
-
-// tell records the steps that were just stored as events and in the log.
-func (w *termWork) tell(ctx context.Context, p *Plan, before, after *Status, now time.Time) {
-	journal := w.Registry.Journal()
-	for _, rp := range p.Robots {
-		rs, ok := after.Robots[rp.Robot]
-		if was := before.Robot(rp.Robot); !ok || was.Step == rs.Step {
-			continue
-		}
-		w.Log.InfoContext(ctx, "robot step", "rollout", p.ID, "robot", rp.Robot, "step", rs.Step, "reason", rs.Reason)
-		journal.Record(fleet.Event{
-			Time: now, Kind: "rollout.step", Robot: rp.Robot, Rollout: p.ID, Severity: stepSeverity(rs.Step),
-			Text: fmt.Sprintf("robot %s is %s: %s", rp.Robot, rs.Step, rs.Reason),
-		})
-	}
-	if before.State != after.State {
-		w.Log.InfoContext(ctx, "rollout state", "rollout", p.ID, "state", after.State, "reason", after.Reason)
-		journal.Record(fleet.Event{
-			Time: now, Kind: "rollout." + string(after.State), Rollout: p.ID, Severity: stateSeverity(after.State),
-			Text: fmt.Sprintf("rollout %s is %s: %s", p.ID, after.State, after.Reason),
-		})
-	}
-}
-
-func stepSeverity(s Step) fleet.Severity {
-	switch s {
-	case StepNeedsOperator:
-		return fleet.SeverityAlarm
-	case StepRollingBack, StepRolledBack, StepFailed:
-		return fleet.SeverityWarning
-	default:
-		return fleet.SeverityInfo
-	}
-}
-
-func stateSeverity(s State) fleet.Severity {
-	switch s {
-	case StateFailed:
-		return fleet.SeverityAlarm
-	case StatePaused, StateStopping, StateAborted:
-		return fleet.SeverityWarning
-	default:
-		return fleet.SeverityInfo
 	}
 }

@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/muster-fleet/muster/internal/fleet"
@@ -21,7 +22,8 @@ const (
 type world struct {
 	plan   Plan
 	status Status
-	wish   Wish
+	wishes []Wish
+	seq    uint64
 	now    time.Time
 	since  time.Time // of the present runner
 
@@ -31,6 +33,7 @@ type world struct {
 	verbs  int // carried out so far
 
 	domainDown bool
+	bad        string // the first thing that must never happen
 }
 
 // simRobot is a robot with its two containers.
@@ -43,6 +46,10 @@ type simRobot struct {
 	engine                             fleet.EngineState
 	moving                             bool
 	offline                            bool
+	undone                             bool // rolled back, and the successor is still there
+	locked                             bool // asks not to be updated
+	charging                           bool
+	station                            string
 
 	held    bool
 	foreign string // holds the lease instead of us
@@ -52,12 +59,14 @@ type simRobot struct {
 	fail    map[Verb][]Result // what the next tries of a verb give
 }
 
-func newWorld(n int, spec Spec) *world {
-	w := &world{now: t0, since: t0, robots: make(map[string]*simRobot)}
+func newWorld(n int, spec Spec) *world { return newWorldAt(t0, n, spec) }
+
+func newWorldAt(now time.Time, n int, spec Spec) *world {
+	w := &world{now: now, since: now, robots: make(map[string]*simRobot)}
 	snap := fleet.Snapshot{}
 	for i := range n {
 		id := fmt.Sprintf("r%d", i+1)
-		w.robots[id] = &simRobot{oldRuns: true, engine: fleet.EngineUp, fail: make(map[Verb][]Result)}
+		w.robots[id] = &simRobot{oldRuns: true, engine: fleet.EngineUp, fail: make(map[Verb][]Result), charging: true, station: fmt.Sprint(i % 2)}
 		snap.Robots = append(snap.Robots, w.fleetRobot(id))
 		snap.Engines = append(snap.Engines, fleet.Engine{Name: "e-" + id, State: fleet.EngineUp, OS: "linux", Arch: "amd64"})
 	}
@@ -68,21 +77,31 @@ func newWorld(n int, spec Spec) *world {
 		spec.Robots = "all"
 	}
 	p, err := NewPlan(PlanInput{
-		ID: "ro", By: "ada", Spec: spec, Generation: 7, Fleet: snap, Now: t0,
+		ID: "ro", By: "ada", Spec: spec, Generation: 7, Fleet: snap, Now: now,
 		Image: PinnedImage{Ref: spec.Image, Repository: "registry/amr", Digest: newDigest},
 	})
 	if err != nil {
 		panic(err)
 	}
 	w.plan = p
-	w.status = Status{Version: 1, Rollout: "ro", State: StateRunning, StartedAt: t0}
+	w.status = Status{Version: 1, Rollout: "ro", State: StateRunning, StartedAt: now}
 	return w
 }
 
 func (w *world) fleetRobot(id string) fleet.Robot {
 	s := w.robots[id]
-	r := fleet.Robot{ID: id, Namespace: "/" + id, Engine: "e-" + id, Quality: fleet.QualityLive, LastSeen: w.now}
+	r := fleet.Robot{
+		ID: id, Namespace: "/" + id, Engine: "e-" + id, Quality: fleet.QualityLive, LastSeen: w.now,
+		Labels: map[string]string{"station": s.station},
+	}
 	r.Pose = &fleet.Pose{Receive: w.now}
+	r.Battery = &fleet.Battery{Receive: w.now, Charging: s.charging, Status: "charging"}
+	if !s.charging {
+		r.Battery.Status = "discharging"
+	}
+	if s.locked {
+		r.UpdateLock = &fleet.UpdateLock{Locked: true, Receive: w.now}
+	}
 	if s.moving {
 		r.Pose.Speed = 1
 	}
@@ -124,8 +143,18 @@ func state(runs bool) string {
 }
 
 func (w *world) facts() Facts {
+	return w.factsOf(func(int) bool { return true })
+}
+
+// factsOf has the robots that are asked for.
+func (w *world) factsOf(needed func(i int) bool) Facts {
 	f := Facts{Since: w.since, DomainOK: !w.domainDown, Robots: make(map[string]RobotFacts)}
-	for id, s := range w.robots {
+	for i, rp := range w.plan.Robots {
+		id := rp.Robot
+		s := w.robots[id]
+		if !needed(i) && !s.held && s.busy == nil {
+			continue
+		}
 		rf := RobotFacts{
 			Known: true, Robot: w.fleetRobot(id), Held: s.held, LockedBy: s.foreign, LockRetryAt: s.retryAt,
 			Engine: fleet.Engine{Name: "e-" + id, State: s.engine, Error: "connection refused"}, Result: s.result,
@@ -141,7 +170,9 @@ func (w *world) facts() Facts {
 // decide runs Next once and stores and starts what it says.
 func (w *world) decide() {
 	before := w.status.clone()
-	d := Next(w.plan, w.status, w.wish, w.facts(), w.now)
+	needed := Needed(&w.plan, &w.status)
+	d := Next(w.plan, w.status, w.wishes, w.factsOf(needed), w.now)
+	w.wishes = slices.DeleteFunc(slices.Clone(w.wishes), func(wi Wish) bool { return wi.Seq <= d.Status.Wish })
 	w.last, w.status = d, d.Status
 	for _, s := range w.robots {
 		s.result = nil
@@ -155,6 +186,12 @@ func (w *world) decide() {
 		w.robots[w.plan.Robots[c.Robot].Robot].busy = &c
 	}
 	w.note(before)
+}
+
+// wish adds an operator's wish.
+func (w *world) wish(a Action, robot, by, reason string) {
+	w.seq++
+	w.wishes = append(w.wishes, Wish{Seq: w.seq, Action: a, Robot: robot, By: by, Role: "engineer", Reason: reason, At: w.now})
 }
 
 func (w *world) note(before Status) {
@@ -190,18 +227,29 @@ func (w *world) effect(id string) Result {
 	case VerbPull:
 		s.pulled = true
 	case VerbReplace:
+		if s.undone {
+			return Result{Verb: verb, Err: "generation 7 was rolled back here", Fatal: true}
+		}
 		s.newMade, s.oldRuns, s.newRuns, s.newSince = true, false, !s.crashNew, w.now
 	case VerbRollback:
-		s.newRuns, s.oldRuns = false, true
+		if s.oldGone {
+			w.bad = id + " is rolled back after its old container was removed"
+			return Result{Verb: verb, Err: "there is no old container", Fatal: true}
+		}
+		s.newRuns, s.oldRuns, s.undone = false, true, s.newMade
 	case VerbCommit:
+		if !s.newRuns {
+			w.bad = id + " loses its old container and does not run the new one"
+		}
 		s.oldGone = true
 	case VerbDiscard:
-		s.newMade, s.newRuns = false, false
+		s.newMade, s.newRuns, s.undone = false, false, false
 	case VerbLock:
 		s.held = s.foreign == ""
 		s.retryAt = w.now.Add(2 * time.Second)
 	case VerbUnlock:
 		s.held = false
+	case VerbProbe:
 	}
 	return Result{Verb: verb}
 }
@@ -236,9 +284,12 @@ func (w *world) settle() {
 }
 
 // advance lets time pass in steps of half a second.
-func (w *world) advance(d time.Duration) {
-	for end := w.now.Add(d); w.now.Before(end); {
-		w.now = w.now.Add(500 * time.Millisecond)
+func (w *world) advance(d time.Duration) { w.advanceBy(d, 500*time.Millisecond) }
+
+// advanceBy lets time pass in coarser steps, until the rollout ends.
+func (w *world) advanceBy(d, step time.Duration) {
+	for end := w.now.Add(d); w.now.Before(end) && !w.status.State.Terminal(); {
+		w.now = w.now.Add(step)
 		w.settle()
 	}
 }

@@ -3,7 +3,10 @@ package rollouttest
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/muster-fleet/muster/internal/rollout"
 )
@@ -15,7 +18,7 @@ type Elector struct {
 	turn  chan struct{} // holds a token while nobody leads
 
 	mu    sync.Mutex
-	end   context.CancelFunc // of the present term
+	term  *heldTerm // the present one
 	locks map[string]*lock
 }
 
@@ -36,26 +39,54 @@ func (e *Elector) Campaign(ctx context.Context) (context.Context, rollout.Term, 
 	case <-e.turn:
 	}
 	term, cancel := context.WithCancel(ctx)
-	e.store.mu.Lock()
-	e.store.revision++
-	e.store.term = e.store.revision
-	revision := e.store.term
-	e.store.mu.Unlock()
 	e.mu.Lock()
-	e.end = cancel
-	e.mu.Unlock()
-	return term, &heldTerm{e: e, ctx: term, end: cancel, revision: revision}, nil
+	defer e.mu.Unlock()
+	t := &heldTerm{e: e, ctx: term, end: cancel, revision: e.store.newTerm()}
+	e.term = t
+	return term, t, nil
 }
 
 // Depose takes the present term and all robots' leases away, as an expired
-// lease does: the next campaigner leads at once.
-func (e *Elector) Depose() {
+// lease does: the next campaigner leads at once. The one that was deposed learns
+// of it after a while, in which it acts although it must not.
+func (e *Elector) Depose(after time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.end != nil {
-		e.end()
+	if e.term != nil {
+		e.term.depose(after)
 	}
-	clear(e.locks)
+}
+
+// Expire ends a term whose holder has died, if it is still the present one.
+func (e *Elector) Expire(t rollout.Term) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if held, ok := t.(*heldTerm); ok {
+		held.depose(0)
+	}
+}
+
+// Locked lists the robots whose leases are held.
+func (e *Elector) Locked() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Sorted(maps.Keys(e.locks))
+}
+
+// depose wants the elector's lock.
+func (t *heldTerm) depose(after time.Duration) {
+	if t != t.e.term {
+		return
+	}
+	clear(t.e.locks)
+	t.e.term = nil
+	t.e.store.endTerm()
+	if after == 0 {
+		t.end()
+	} else {
+		time.AfterFunc(after, t.end)
+	}
+	t.once.Do(func() { t.e.turn <- struct{}{} })
 }
 
 type heldTerm struct {
@@ -73,26 +104,30 @@ func (t *heldTerm) Fence() rollout.Fence {
 func (t *heldTerm) Lock(_ context.Context, robot string) (context.Context, rollout.Lock, error) {
 	t.e.mu.Lock()
 	defer t.e.mu.Unlock()
-	if t.ctx.Err() != nil {
+	if t.ctx.Err() != nil || t != t.e.term {
 		return nil, nil, errors.New("the term has ended")
 	}
-	if t.e.locks[robot] != nil {
+	// Under our own term it is ours: an earlier reply was lost.
+	if other := t.e.locks[robot]; other != nil && other.term != t {
 		return nil, nil, &rollout.LockedError{Robot: robot, Owner: "another"}
 	}
 	leased, cancel := context.WithCancel(t.ctx)
-	l := &lock{e: t.e, robot: robot, end: cancel}
+	l := &lock{e: t.e, term: t, robot: robot, end: cancel}
 	t.e.locks[robot] = l
 	return leased, l, nil
 }
 
 func (t *heldTerm) Resign(context.Context) error {
 	t.end()
-	t.once.Do(func() { t.e.turn <- struct{}{} })
+	t.e.mu.Lock()
+	defer t.e.mu.Unlock()
+	t.depose(0)
 	return nil
 }
 
 type lock struct {
 	e     *Elector
+	term  *heldTerm
 	robot string
 	end   context.CancelFunc
 }
@@ -101,7 +136,7 @@ func (l *lock) Unlock(context.Context) error {
 	l.e.mu.Lock()
 	defer l.e.mu.Unlock()
 	l.end()
-	if l.e.locks[l.robot] == l {
+	if other := l.e.locks[l.robot]; other != nil && other.term == l.term {
 		delete(l.e.locks, l.robot)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/muster-fleet/muster/internal/fleet"
@@ -23,6 +24,7 @@ type Store struct {
 	mu         sync.Mutex
 	rollouts   map[string]rollout.Stored
 	order      []string
+	holds      map[string]rollout.Hold
 	index      int64
 	revision   int64
 	generation uint64
@@ -35,7 +37,9 @@ type Store struct {
 var _ rollout.Store = (*Store)(nil)
 
 // NewStore makes an empty store.
-func NewStore() *Store { return &Store{rollouts: make(map[string]rollout.Stored)} }
+func NewStore() *Store {
+	return &Store{rollouts: make(map[string]rollout.Stored), holds: make(map[string]rollout.Hold)}
+}
 
 // SetDown cuts the store off, or heals it.
 func (s *Store) SetDown(down bool) {
@@ -50,6 +54,21 @@ func (s *Store) Saves() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.saves
+}
+
+// newTerm begins a term and returns its revision; endTerm ends it.
+func (s *Store) newTerm() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.revision++
+	s.term = s.revision
+	return s.term
+}
+
+func (s *Store) endTerm() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.term = 0
 }
 
 // do runs one transaction.
@@ -123,6 +142,7 @@ func (s *Store) Save(_ context.Context, f rollout.Fence, prev, next rollout.Stat
 		s.saves++
 		next.Revision = s.revision
 		st.Status = copyStatus(next)
+		st.Wishes = slices.DeleteFunc(slices.Clone(st.Wishes), func(w rollout.Wish) bool { return w.Seq <= next.Wish })
 		s.rollouts[prev.Rollout] = st
 		return nil
 	})
@@ -136,12 +156,38 @@ func (s *Store) PutWish(_ context.Context, id string, w rollout.Wish) (rollout.W
 		if !ok {
 			return rollout.ErrNotFound
 		}
-		w.Seq = st.Wish.Seq + 1
-		st.Wish = w
+		if len(st.Wishes) >= rollout.MaxWishes {
+			return rollout.ErrConflict
+		}
+		w.Seq = st.Status.Wish + uint64(len(st.Wishes)) + 1
+		st.Wishes = append(st.Wishes[:len(st.Wishes):len(st.Wishes)], w)
 		s.rollouts[id] = st
 		return nil
 	})
 	return w, err
+}
+
+// Holds are the locks on robots.
+func (s *Store) Holds(context.Context) (holds []rollout.Hold, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return nil, ErrDown
+	}
+	for _, robot := range slices.Sorted(maps.Keys(s.holds)) {
+		holds = append(holds, s.holds[robot])
+	}
+	return holds, nil
+}
+
+// PutHold locks a robot.
+func (s *Store) PutHold(_ context.Context, h rollout.Hold) error {
+	return s.do(func() error { s.holds[h.Robot] = h; return nil })
+}
+
+// RemoveHold unlocks a robot.
+func (s *Store) RemoveHold(_ context.Context, robot string) error {
+	return s.do(func() error { delete(s.holds, robot); return nil })
 }
 
 // NextGeneration counts.

@@ -5,6 +5,7 @@ import type {
   Engine,
   FleetEvent,
   GridMap,
+  Lock,
   Robot,
   Rollout,
   RolloutAction,
@@ -88,8 +89,11 @@ export const api = {
   rollout: (rollout: string) => call<Rollout>("GET", `/rollouts/${id(rollout)}`),
   previewRollout: (spec: RolloutSpec) => call<Rollout>("POST", "/rollouts?dry_run=1", spec),
   startRollout: (spec: RolloutSpec) => call<Rollout>("POST", "/rollouts", spec),
-  act: (rollout: string, action: RolloutAction, reason: string) =>
-    call<Rollout>("POST", `/rollouts/${id(rollout)}/${action}`, { reason }),
+  act: (rollout: string, action: RolloutAction, reason: string, robot?: string) =>
+    call<Rollout>("POST", `/rollouts/${id(rollout)}/${action}`, robot === undefined ? { reason } : { reason, robot }),
+  locks: () => call<{ locks: Lock[] }>("GET", "/locks"),
+  lock: (robot: string, reason: string) => call<{ locks: Lock[] }>("POST", `/robots/${id(robot)}/lock`, { reason }),
+  unlock: (robot: string) => call<{ locks: Lock[] }>("POST", `/robots/${id(robot)}/unlock`),
   tags: (repository: string) => call<{ tags: string[] }>("GET", `/images?repository=${id(repository)}`),
   system: () => call<System>("GET", "/system"),
   me: () => call<User>("GET", "/me"),

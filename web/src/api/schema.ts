@@ -253,7 +253,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/rollouts/{id}/pause": {
+    "/api/v1/rollouts/{id}/{action}": {
         parameters: {
             query?: never;
             header?: never;
@@ -262,32 +262,35 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start no further robot until it is resumed (role operator) */
-        post: operations["pauseRollout"];
+        /**
+         * Steer a rollout or one of its robots
+         * @description Role operator: pause, abort (finish the robots in hand and start no other) and approve (the plan may ask for more). Role engineer: resume, rollback (put back what each robot had; of an ended rollout by a rollout of its own, which is the answer), and of one robot, which the body names: skip, retry, override (go on although the robot is locked; wants a reason), rollback.
+         */
+        post: operations["steerRollout"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/rollouts/{id}/resume": {
+    "/api/v1/locks": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** The operators' locks on robots; no rollout touches such a robot */
+        get: operations["listLocks"];
         put?: never;
-        /** Go on with a paused rollout (role engineer) */
-        post: operations["resumeRollout"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/rollouts/{id}/abort": {
+    "/api/v1/robots/{id}/lock": {
         parameters: {
             query?: never;
             header?: never;
@@ -296,8 +299,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Finish the robots in hand and start no other (role operator) */
-        post: operations["abortRollout"];
+        /** Lock a robot against rollouts (role operator) */
+        post: operations["lockRobot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/robots/{id}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an operator's lock away (role operator) */
+        post: operations["unlockRobot"];
         delete?: never;
         options?: never;
         head?: never;
@@ -616,6 +636,17 @@ export interface components {
             pose?: components["schemas"]["Pose"];
             battery?: components["schemas"]["Battery"];
             diagnostics?: components["schemas"]["Diagnostics"];
+            /**
+             * Format: date-time
+             * @description Since when it has not moved
+             */
+            still_since?: string;
+            /** @description What the robot says of being updated, on its topic update_lock */
+            update_lock?: {
+                locked: boolean;
+                /** Format: date-time */
+                receive_time: string;
+            };
             /** @description Hash of the map that it moves on */
             map?: string;
             nodes?: components["schemas"]["Node"][];
@@ -720,6 +751,8 @@ export interface components {
             rollout?: string;
             generation?: number;
             digest?: string;
+            /** @description Label muster.lock: why no rollout may touch it */
+            lock?: string;
         };
         /** @enum {string} */
         ContainerRole: "current" | "successor" | "previous";
@@ -827,14 +860,25 @@ export interface components {
             spec: components["schemas"]["RolloutSpec"];
             /** @description Why nobody acts on it now */
             held?: string;
+            /** @description The wave that waits for a person's approval */
+            approval?: number;
+            /** @description The approvals that were given */
+            approved?: {
+                wave: number;
+                by: string;
+                /** Format: date-time */
+                at: string;
+            }[];
+            /** @description The rollout that this one takes back */
+            undoes?: string;
         };
         Rollout: components["schemas"]["RolloutSummary"] & {
             robots: components["schemas"]["RolloutRobot"][];
         };
         /** @enum {string} */
-        RolloutState: "running" | "paused" | "stopping" | "completed" | "failed" | "aborted";
+        RolloutState: "running" | "paused" | "stopping" | "completed" | "failed" | "aborted" | "rolled-back";
         /** @enum {string} */
-        RolloutAction: "pause" | "resume" | "abort";
+        RolloutAction: "pause" | "resume" | "abort" | "rollback" | "approve" | "skip" | "retry" | "override";
         /** @enum {string} */
         RolloutStep: "queued" | "pulling" | "waiting" | "replacing" | "verifying" | "rolling-back" | "done" | "rolled-back" | "failed" | "skipped" | "needs-operator";
         PinnedImage: {
@@ -842,6 +886,14 @@ export interface components {
             repository: string;
             digest: string;
             platforms?: string[];
+            manifests?: {
+                platform: string;
+                digest: string;
+                /** @description Compressed, in bytes */
+                size: number;
+            }[];
+            /** @description Who signed the digest; absent when that is not asked */
+            signed_by?: string;
         };
         RolloutRobot: {
             robot: string;
@@ -860,7 +912,36 @@ export interface components {
             why?: string;
             attempt?: number;
             gates?: components["schemas"]["Gate"][];
+            /** @description What an operator may do with it now */
+            actions?: components["schemas"]["RolloutAction"][];
+            preview?: components["schemas"]["RolloutPreview"];
         };
+        /** @description What a replacement would do to the robot's container; of a dry run */
+        RolloutPreview: {
+            /** @description What was set by the user and stays */
+            kept?: string[];
+            /** @description What follows the image */
+            changed?: string[];
+            /** @description What can not be kept */
+            refused?: string;
+            /** @description The image is on the engine */
+            present: boolean;
+            /** @description Of the image's layers, compressed; 0 when not known or present */
+            need_bytes: number;
+            /** @description On the engine's disk; -1 when not known */
+            free_bytes: number;
+        };
+        LockList: {
+            locks: {
+                robot: string;
+                by: string;
+                reason: string;
+                /** Format: date-time */
+                at: string;
+            }[];
+        };
+        /** @description A number of robots, or a share of them like "10%" */
+        Share: number | string;
         Gate: {
             name: string;
             /** @enum {string} */
@@ -876,24 +957,84 @@ export interface components {
             /** @description Selector; "all" means every robot */
             robots: string;
             container?: string;
-            /** @default 1 */
+            /**
+             * @description Robots of the first wave, when there are no waves
+             * @default 1
+             */
             canary?: number;
-            /** @default 1 */
-            max_unavailable?: number;
+            /** @description How far each wave reaches: a number of robots, a share like "10%", or a selector for the robots that it adds */
+            waves?: (number | string)[];
+            soak?: components["schemas"]["Duration"];
+            max_unavailable?: components["schemas"]["Share"];
+            /** @description Of the robots with the same value of a label at most so many are down at one time */
+            max_per?: {
+                label: string;
+                max: number;
+            }[];
             /** @default 1 */
             pull_ahead?: number;
-            max_failures?: number;
+            max_failures?: components["schemas"]["Share"];
+            /**
+             * @default roll-back-robot
+             * @enum {string}
+             */
+            on_failure?: "roll-back-robot" | "roll-back-wave" | "roll-back-all" | "pause";
+            /**
+             * @default skip
+             * @enum {string}
+             */
+            offline?: "skip" | "wait" | "block";
+            /**
+             * @default refuse
+             * @enum {string}
+             */
+            conflict?: "refuse" | "queue";
             before?: {
                 stationary?: boolean;
+                idle?: components["schemas"]["Duration"];
                 charging?: boolean;
                 min_battery?: number;
+                /** @description Times like "mon-fri 22:00-05:00"; none means always */
+                windows?: string[];
+                /** @description Of the windows, like Europe/Berlin; UTC when absent */
+                time_zone?: string;
+                /** @description Wait until the image is on all robots of the wave */
+                wave_pulled?: boolean;
+                /** @description What must stay free on the engine's disk, in bytes */
+                min_free?: number;
             };
             after?: {
                 window?: components["schemas"]["Duration"];
                 min_rate?: number;
+                max_restarts?: number;
+                /** @description Expected besides those that were there before */
+                nodes?: string[];
+                topics?: {
+                    name: string;
+                    hz: number;
+                    listed?: boolean;
+                }[];
+                checks?: {
+                    name: string;
+                    /** @description Runs in the container; exit code 0 passes */
+                    command?: string[];
+                    /** @description A URL that the manager gets; {host} and {robot} are filled in */
+                    http?: string;
+                    timeout?: components["schemas"]["Duration"];
+                }[];
                 skip_nodes?: boolean;
                 skip_topics?: boolean;
+                skip_diagnostics?: boolean;
             };
+            approval?: {
+                /** @enum {string} */
+                before?: "each" | "canary" | "fleet";
+                role?: components["schemas"]["UserRole"];
+                /** @description The one who started it may not approve */
+                other_person?: boolean;
+            };
+            /** @description Leave images that no container uses any more */
+            keep_images?: boolean;
             deadlines?: {
                 pull?: components["schemas"]["Duration"];
                 wait?: components["schemas"]["Duration"];
@@ -1621,17 +1762,26 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
-    pauseRollout: {
+    steerRollout: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 /** @description Rollout id */
                 id: components["parameters"]["RolloutID"];
+                action: components["schemas"]["RolloutAction"];
             };
             cookie?: never;
         };
-        requestBody: components["requestBodies"]["Reason"];
+        requestBody: {
+            content: {
+                "application/json": {
+                    reason?: string;
+                    /** @description A robot's id; absent for the whole rollout */
+                    robot?: string;
+                };
+            };
+        };
         responses: {
             /** @description The rollout */
             200: {
@@ -1645,49 +1795,70 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
-    resumeRollout: {
+    listLocks: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                /** @description Rollout id */
-                id: components["parameters"]["RolloutID"];
-            };
+            path?: never;
             cookie?: never;
         };
-        requestBody: components["requestBodies"]["Reason"];
+        requestBody?: never;
         responses: {
-            /** @description The rollout */
+            /** @description The locks */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Rollout"];
+                    "application/json": components["schemas"]["LockList"];
                 };
             };
             default: components["responses"]["Error"];
         };
     };
-    abortRollout: {
+    lockRobot: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                /** @description Rollout id */
-                id: components["parameters"]["RolloutID"];
+                /** @description Robot id */
+                id: components["parameters"]["RobotID"];
             };
             cookie?: never;
         };
         requestBody: components["requestBodies"]["Reason"];
         responses: {
-            /** @description The rollout */
+            /** @description The locks */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Rollout"];
+                    "application/json": components["schemas"]["LockList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    unlockRobot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Robot id */
+                id: components["parameters"]["RobotID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The locks */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LockList"];
                 };
             };
             default: components["responses"]["Error"];

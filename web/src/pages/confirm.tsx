@@ -2,74 +2,39 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { api, reasonOf } from "../api/client";
 import type { Rollout, RolloutAction } from "../api/types";
-import { count } from "../ui/format";
+import { go } from "../ui/route";
 import { Dialog } from "../ui/widgets";
 import { app } from "./app";
-import { stepKind } from "./rolloutsteps";
-
-function names(r: Rollout, kind: "busy" | "queued"): string[] {
-  return r.robots.filter((x) => stepKind(x.step) === kind).map((x) => x.robot);
-}
-
-function listed(robots: string[]): string {
-  const some = robots.slice(0, 12).join(", ");
-  return robots.length > 12 ? `${some} and ${robots.length - 12} more` : some;
-}
-
-/** What will happen, with names and counts. */
-function consequence(r: Rollout, action: RolloutAction): string {
-  const busy = names(r, "busy");
-  const queued = names(r, "queued");
-  const finish =
-    busy.length === 0
-      ? "No robot is in hand."
-      : `${count(busy.length, "robot")} in hand will be finished: ${listed(busy)}.`;
-  const rest = queued.length === 0 ? "No robot waits." : `${count(queued.length, "robot")}: ${listed(queued)}.`;
-  switch (action) {
-    case "pause":
-      return `${finish} Nobody else starts until it is resumed. Waiting: ${rest}`;
-    case "resume":
-      return `The rollout goes on. Waiting: ${rest}`;
-    case "abort":
-      return `${finish} The others keep what they run, and the rollout ends. Left out: ${rest}`;
-    default:
-      return action satisfies never;
-  }
-}
-
-const titles: Record<RolloutAction, string> = {
-  pause: "Pause the rollout?",
-  resume: "Resume the rollout?",
-  abort: "Abort the rollout?",
-};
-const verbs: Record<RolloutAction, string> = {
-  pause: "Pause rollout",
-  resume: "Resume rollout",
-  abort: "Abort rollout",
-};
+import { consequence, dangerous, names } from "./rolloutactions";
 
 interface Props {
   rollout: Rollout;
   action: RolloutAction;
+  /** The robot that it is about; undefined for the whole. */
+  robot?: string | undefined;
   onClose: () => void;
 }
 
-export function ConfirmAction({ rollout, action, onClose }: Props): JSX.Element {
+export function ConfirmAction({ rollout, action, robot, onClose }: Props): JSX.Element {
   const [reason, setReason] = useState("");
   const [error, setError] = useState<string | undefined>(undefined);
   const [busy, setBusy] = useState(false);
+  const what = robot ?? "rollout";
   const act = async () => {
     setBusy(true);
     try {
-      app.store.putRollout(await api.act(rollout.id, action, reason));
+      const answer = await api.act(rollout.id, action, reason, robot);
+      app.store.putRollout(answer);
       onClose();
+      // An ended rollout is rolled back by a rollout of its own.
+      if (answer.id !== rollout.id) go({ section: "rollouts", id: answer.id });
     } catch (cause) {
       setError(reasonOf(cause));
       setBusy(false);
     }
   };
   return (
-    <Dialog title={titles[action]} onClose={onClose}>
+    <Dialog title={`${names[action]} the ${robot === undefined ? what : `robot ${what}`}?`} onClose={onClose}>
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -77,7 +42,7 @@ export function ConfirmAction({ rollout, action, onClose }: Props): JSX.Element 
         }}
       >
         <div class="body">
-          <p>{consequence(rollout, action)}</p>
+          <p>{consequence(rollout, action, robot)}</p>
           <div class="field">
             <label for="reason">Reason, for the log</label>
             <input id="reason" type="text" value={reason} onInput={(e) => setReason(e.currentTarget.value)} />
@@ -94,10 +59,10 @@ export function ConfirmAction({ rollout, action, onClose }: Props): JSX.Element 
           </button>
           <button
             type="submit"
-            class={action === "abort" ? "danger" : "primary"}
+            class={dangerous(action) ? "danger" : "primary"}
             aria-disabled={busy ? "true" : undefined}
           >
-            {verbs[action]}
+            {`${names[action]} ${what}`}
           </button>
         </div>
       </form>

@@ -9,36 +9,53 @@ import { hrefTo } from "../ui/route";
 import { ActionButton, Ago, Section } from "../ui/widgets";
 import { app } from "./app";
 import { ConfirmAction } from "./confirm";
+import { dangerous, names, roleFor, unfit, wholeActions } from "./rolloutactions";
 import { RobotTable } from "./rolloutrobots";
-import { ended, kindCounts, stateTone } from "./rolloutsteps";
+import { kindCounts, stateTone } from "./rolloutsteps";
 
 /** Why an action cannot be taken now. */
 function because(r: Rollout, action: RolloutAction): string | undefined {
   if (!app.linked.value) return "There is no link to the service; what you see may be old.";
-  const denied = app.denies(action === "resume" ? "engineer" : "operator");
-  if (denied !== undefined) return denied;
-  if (r.actions.includes(action)) return undefined;
-  if (ended(r.state)) return `The rollout has ended: it is ${r.state}.`;
-  if (r.state === "stopping") return "The rollout is stopping: it finishes the robots in hand.";
-  return action === "resume" ? "It is not paused." : `It is ${r.state}.`;
+  return app.denies(roleFor(action)) ?? unfit(r, action);
 }
-
-const names: Record<RolloutAction, string> = { pause: "Pause", resume: "Resume", abort: "Abort" };
 
 function Actions({ r }: { r: Rollout }): JSX.Element {
   const [asked, ask] = useState<RolloutAction | undefined>(undefined);
-  const reasons = (["pause", "resume", "abort"] as const).map((a) => ({ action: a, why: because(r, a) }));
+  // A plan that asks nobody for an approval has no button for one.
+  const offered = wholeActions.filter((a) => a !== "approve" || r.spec.approval?.before !== undefined);
+  const reasons = offered.map((a) => ({ action: a, why: because(r, a) }));
   const sameWhy = reasons.every((x) => x.why !== undefined && x.why === reasons[0]?.why) ? reasons[0]?.why : undefined;
   return (
     <div class="line" role="group" aria-label="Actions">
       {reasons.map(({ action, why }) => (
-        <ActionButton key={action} because={why} class={action === "abort" ? "danger" : ""} onClick={() => ask(action)}>
+        <ActionButton key={action} because={why} class={dangerous(action) ? "danger" : ""} onClick={() => ask(action)}>
           {names[action]}
         </ActionButton>
       ))}
       {sameWhy !== undefined && <span class="muted">{sameWhy}</span>}
       {asked !== undefined && <ConfirmAction rollout={r} action={asked} onClose={() => ask(undefined)} />}
     </div>
+  );
+}
+
+/** Who approved what, and what still waits for it. */
+function Approvals({ r }: { r: Rollout }): JSX.Element | null {
+  if (r.approval === undefined && (r.approved ?? []).length === 0) return null;
+  return (
+    <ul aria-label="Approvals">
+      {(r.approved ?? []).map((a) => (
+        <li key={a.wave}>
+          {`Wave ${a.wave} was approved by ${a.by} `}
+          <Ago at={a.at} />
+        </li>
+      ))}
+      {r.approval !== undefined && (
+        <li class="warn">
+          {`Wave ${r.approval} waits for the approval of ${r.spec.approval?.role ?? "engineer"}s`}
+          {r.spec.approval?.other_person === true && `, other than ${r.created_by}`}
+        </li>
+      )}
+    </ul>
   );
 }
 
@@ -96,6 +113,20 @@ function Facts({ r }: { r: Rollout }): JSX.Element {
           </dd>
         </>
       )}
+      {r.undoes !== undefined && (
+        <>
+          <dt>Takes back</dt>
+          <dd>
+            <a href={hrefTo({ section: "rollouts", id: r.undoes })}>{r.undoes}</a>
+          </dd>
+        </>
+      )}
+      {r.image.signed_by !== undefined && (
+        <>
+          <dt>Signed by</dt>
+          <dd>{r.image.signed_by}</dd>
+        </>
+      )}
       {r.note !== undefined && (
         <>
           <dt>Note</dt>
@@ -111,6 +142,7 @@ function Whole({ r }: { r: Rollout }): JSX.Element {
     <>
       <div class="section">
         <Bar r={r} />
+        <Approvals r={r} />
         <Actions r={r} />
         {r.held !== undefined && r.held !== "" && (
           <p class="warn" role="status">
@@ -119,7 +151,7 @@ function Whole({ r }: { r: Rollout }): JSX.Element {
         )}
       </div>
       <Section title={`Robots, ${r.robots.length}`}>
-        <RobotTable robots={r.robots} />
+        <RobotTable rollout={r} />
       </Section>
       <Section title="About">
         <Facts r={r} />

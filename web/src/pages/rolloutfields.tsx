@@ -29,10 +29,16 @@ const shownFields: ReadonlySet<string> = new Set([
   "robots",
   "container",
   "canary",
+  "waves",
+  "soak",
   "max_unavailable",
+  "max_per",
   "pull_ahead",
   "max_failures",
   "before.min_battery",
+  "before.idle",
+  "before.windows",
+  "before.time_zone",
   "after.window",
   "after.min_rate",
   "note",
@@ -124,12 +130,9 @@ function Tags({ image, id }: { image: string; id: string }): JSX.Element {
   );
 }
 
-function Check({
-  form,
-  onChange,
-  name,
-  label,
-}: Props & { name: "stationary" | "charging"; label: string }): JSX.Element {
+type FlagKey = { [K in keyof Form]: Form[K] extends boolean ? K : never }[keyof Form];
+
+function Check({ form, onChange, name, label }: Props & { name: FlagKey; label: string }): JSX.Element {
   return (
     <label class="check">
       <input
@@ -142,21 +145,86 @@ function Check({
   );
 }
 
-const advanced = ["container", "canary", "max_unavailable", "pull_ahead", "max_failures", "before", "after"];
-
-function isAdvanced(field: string | undefined): boolean {
-  return field !== undefined && advanced.some((a) => field === a || field.startsWith(`${a}.`));
+interface ChoiceProps extends Props {
+  name: TextKey;
+  label: string;
+  /** Value and text; the first value is "", the server's default. */
+  options: readonly (readonly [string, string])[];
 }
 
-function Advanced(p: Props): JSX.Element {
+function Choice({ form, onChange, name, label, options }: ChoiceProps): JSX.Element {
+  const id = `f-${name}`;
   return (
-    <details open={isAdvanced(p.refusal?.field)}>
-      <summary>Pace, gates and container</summary>
+    <div class="field">
+      <label for={id}>{label}</label>
+      <select id={id} value={form[name]} onChange={(e) => onChange({ ...form, [name]: e.currentTarget.value })}>
+        {options.map(([value, text]) => (
+          <option key={value} value={value}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+const onFailure = [
+  ["", "roll the robot back and stop"],
+  ["roll-back-wave", "roll its wave back"],
+  ["roll-back-all", "roll all robots back"],
+  ["pause", "pause, a person decides"],
+] as const;
+const offline = [
+  ["", "leave it out"],
+  ["wait", "wait, then leave it out"],
+  ["block", "wait, then pause"],
+] as const;
+const conflict = [
+  ["", "refuse the plan"],
+  ["queue", "wait for its turn"],
+] as const;
+const approval = [
+  ["", "nobody"],
+  ["canary", "before the first wave"],
+  ["fleet", "after the first wave"],
+  ["each", "before each wave"],
+] as const;
+
+/** Whether the refusal is of a field in this part, which then opens. */
+function has(refusal: Refusal | undefined, fields: readonly string[]): boolean {
+  return refusal?.field !== undefined && fields.some((f) => refusal.field === f || refusal.field?.startsWith(`${f}.`));
+}
+
+function Pace(p: Props): JSX.Element {
+  const fields = ["canary", "waves", "soak", "max_unavailable", "max_per", "pull_ahead", "max_failures", "container"];
+  return (
+    <details open={has(p.refusal, fields)}>
+      <summary>Pace and failures</summary>
       <div class="fields">
         <Input {...p} name="canary" field="canary" label="Canary robots" placeholder="1" numeric />
-        <Input {...p} name="maxUnavailable" field="max_unavailable" label="At one time" placeholder="1" numeric />
+        <Input {...p} name="waves" field="waves" label="Waves" placeholder="1, 10%, 50%" hint="instead of a canary" />
+        <Input {...p} name="soak" field="soak" label="Soak" placeholder="none" hint="how long a wave rests" />
+        <Input {...p} name="maxUnavailable" field="max_unavailable" label="At one time" placeholder="1" hint="or 10%" />
+        <Input {...p} name="maxPer" field="max_per" label="At one time by label" placeholder="station=1" />
         <Input {...p} name="pullAhead" field="pull_ahead" label="Pull ahead" placeholder="1" numeric />
-        <Input {...p} name="maxFailures" field="max_failures" label="Failures allowed" placeholder="0" numeric />
+        <Input {...p} name="maxFailures" field="max_failures" label="Failures allowed" placeholder="0" hint="or 5%" />
+        <Choice {...p} name="onFailure" label="On a failure" options={onFailure} />
+        <Choice {...p} name="offline" label="A robot that is offline" options={offline} />
+        <Choice {...p} name="conflict" label="A robot of another rollout" options={conflict} />
+        <Choice {...p} name="approval" label="A person approves" options={approval} />
+        <Input {...p} name="container" field="container" label="Container" hint="where a robot has several" />
+        {p.form.approval !== "" && <Check {...p} name="otherPerson" label="Another person than the starter" />}
+        <Check {...p} name="keepImages" label="Keep old versions on the robots" />
+      </div>
+    </details>
+  );
+}
+
+function GateFields(p: Props): JSX.Element {
+  return (
+    <details open={has(p.refusal, ["before", "after"])}>
+      <summary>Gates</summary>
+      <div class="fields">
         <Input
           {...p}
           name="minBattery"
@@ -165,11 +233,21 @@ function Advanced(p: Props): JSX.Element {
           placeholder="any"
           numeric
         />
+        <Input {...p} name="idle" field="before.idle" label="Stood still for" placeholder="any" hint="like 2m" />
+        <Input
+          {...p}
+          name="windows"
+          field="before.windows"
+          label="Only at"
+          placeholder="mon-fri 22:00-05:00"
+          hint="several with semicolons"
+        />
+        <Input {...p} name="timeZone" field="before.time_zone" label="Time zone" placeholder="UTC" />
         <Input {...p} name="window" field="after.window" label="Verify for" placeholder="5s" hint="like 30s or 2m" />
         <Input {...p} name="minRate" field="after.min_rate" label="Topic rate at least, %" placeholder="80" numeric />
-        <Input {...p} name="container" field="container" label="Container" hint="where a robot has several" />
         <Check {...p} name="stationary" label="Only while standing still" />
         <Check {...p} name="charging" label="Only while charging" />
+        <Check {...p} name="wavePulled" label="Only when the whole wave has pulled" />
       </div>
     </details>
   );
@@ -210,7 +288,8 @@ export function RolloutFields(p: Props): JSX.Element {
           All robots
         </button>
       </div>
-      <Advanced {...p} />
+      <Pace {...p} />
+      <GateFields {...p} />
       <Input {...p} name="note" field="note" label="Note" hint="why, for the log" />
     </div>
   );

@@ -8,9 +8,25 @@ export interface Form {
   readonly robots: string;
   readonly container: string;
   readonly canary: string;
+  /** How far each wave reaches, separated by commas; instead of a canary. */
+  readonly waves: string;
+  readonly soak: string;
   readonly maxUnavailable: string;
   readonly pullAhead: string;
   readonly maxFailures: string;
+  /** Like "station=1", separated by commas. */
+  readonly maxPer: string;
+  readonly onFailure: string;
+  readonly offline: string;
+  readonly conflict: string;
+  readonly approval: string;
+  readonly otherPerson: boolean;
+  /** Times, separated by semicolons. */
+  readonly windows: string;
+  readonly timeZone: string;
+  readonly idle: string;
+  readonly wavePulled: boolean;
+  readonly keepImages: boolean;
   readonly stationary: boolean;
   readonly charging: boolean;
   /** Percent. */
@@ -26,9 +42,22 @@ export const emptyForm: Form = {
   robots: "all",
   container: "",
   canary: "",
+  waves: "",
+  soak: "",
   maxUnavailable: "",
   pullAhead: "",
   maxFailures: "",
+  maxPer: "",
+  onFailure: "",
+  offline: "",
+  conflict: "",
+  approval: "",
+  otherPerson: false,
+  windows: "",
+  timeZone: "",
+  idle: "",
+  wavePulled: false,
+  keepImages: false,
   stationary: false,
   charging: false,
   minBattery: "",
@@ -43,8 +72,6 @@ export interface Refusal {
   readonly message: string;
 }
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
-
 function given(text: string): number | undefined {
   return text.trim() === "" ? undefined : Number(text);
 }
@@ -53,9 +80,7 @@ function given(text: string): number | undefined {
 export function notANumber(f: Form): Refusal | undefined {
   const inputs = [
     ["canary", f.canary],
-    ["max_unavailable", f.maxUnavailable],
     ["pull_ahead", f.pullAhead],
-    ["max_failures", f.maxFailures],
     ["before.min_battery", f.minBattery],
     ["after.min_rate", f.minRate],
   ] as const;
@@ -63,27 +88,67 @@ export function notANumber(f: Form): Refusal | undefined {
   return bad === undefined ? undefined : { field: bad[0], message: `“${bad[1]}” is not a number` };
 }
 
+/** The server's words; the form has them in its options. */
+type Choice<K extends keyof RolloutSpec> = Exclude<RolloutSpec[K], undefined>;
+
+type Said<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Without the members that say nothing; undefined when none is left. */
+function only<T extends object>(members: T): Said<T> | undefined {
+  const said = Object.entries(members).filter(([, v]) => v !== undefined && v !== "" && v !== false);
+  return said.length === 0 ? undefined : (Object.fromEntries(said) as Said<T>);
+}
+
+function parts(text: string, separator: string): string[] | undefined {
+  const all = text
+    .split(separator)
+    .map((p) => p.trim())
+    .filter((p) => p !== "");
+  return all.length === 0 ? undefined : all;
+}
+
+/** A percentage as a share of 1. */
+function share(text: string): number | undefined {
+  const n = given(text);
+  return n === undefined ? undefined : n / 100;
+}
+
+function limits(text: string): { label: string; max: number }[] | undefined {
+  return parts(text, ",")?.map((p) => {
+    const at = p.lastIndexOf("=");
+    return { label: p.slice(0, Math.max(0, at)), max: Number(p.slice(at + 1)) || 0 };
+  });
+}
+
 export function specOf(f: Form): RolloutSpec {
-  const spec: Writable<RolloutSpec> = { image: f.image.trim(), robots: f.robots.trim() };
-  const numbers = [
-    ["canary", given(f.canary)],
-    ["max_unavailable", given(f.maxUnavailable)],
-    ["pull_ahead", given(f.pullAhead)],
-    ["max_failures", given(f.maxFailures)],
-  ] as const;
-  for (const [name, value] of numbers) if (value !== undefined) spec[name] = value;
-  if (f.container.trim() !== "") spec.container = f.container.trim();
-  if (f.note.trim() !== "") spec.note = f.note.trim();
-  const before: NonNullable<RolloutSpec["before"]> = {};
-  if (f.stationary) before.stationary = true;
-  if (f.charging) before.charging = true;
-  const minBattery = given(f.minBattery);
-  if (minBattery !== undefined) before.min_battery = minBattery / 100;
-  if (Object.keys(before).length > 0) spec.before = before;
-  const after: NonNullable<RolloutSpec["after"]> = {};
-  if (f.window.trim() !== "") after.window = f.window.trim();
-  const minRate = given(f.minRate);
-  if (minRate !== undefined) after.min_rate = minRate / 100;
-  if (Object.keys(after).length > 0) spec.after = after;
-  return spec;
+  return {
+    image: f.image.trim(),
+    robots: f.robots.trim(),
+    ...only({
+      container: f.container.trim(),
+      canary: given(f.canary),
+      waves: parts(f.waves, ","),
+      soak: f.soak.trim(),
+      max_unavailable: f.maxUnavailable.trim(),
+      max_per: limits(f.maxPer),
+      pull_ahead: given(f.pullAhead),
+      max_failures: f.maxFailures.trim(),
+      on_failure: f.onFailure as Choice<"on_failure">,
+      offline: f.offline as Choice<"offline">,
+      conflict: f.conflict as Choice<"conflict">,
+      before: only({
+        stationary: f.stationary,
+        idle: f.idle.trim(),
+        charging: f.charging,
+        min_battery: share(f.minBattery),
+        windows: parts(f.windows, ";"),
+        time_zone: f.timeZone.trim(),
+        wave_pulled: f.wavePulled,
+      }),
+      after: only({ window: f.window.trim(), min_rate: share(f.minRate) }),
+      approval: only({ before: f.approval as "each", other_person: f.otherPerson }),
+      keep_images: f.keepImages,
+      note: f.note.trim(),
+    }),
+  };
 }

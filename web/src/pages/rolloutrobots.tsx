@@ -1,11 +1,14 @@
 // The robots of a rollout: step, reason, times and gates.
 import type { JSX } from "preact";
-import type { Gate, RolloutRobot } from "../api/types";
+import { useState } from "preact/hooks";
+import type { Gate, Rollout, RolloutAction, RolloutRobot } from "../api/types";
 import { count, shortDigest } from "../ui/format";
 import { hrefTo } from "../ui/route";
-import { Ago, Until } from "../ui/widgets";
+import { ActionButton, Ago, Until } from "../ui/widgets";
 import { app } from "./app";
-import { outcomeTone, stepKind, stepTone } from "./rolloutsteps";
+import { ConfirmAction } from "./confirm";
+import { names, roleFor } from "./rolloutactions";
+import { ended, outcomeTone, stepKind, stepTone } from "./rolloutsteps";
 
 function Gates({ gates }: { gates: readonly Gate[] }): JSX.Element {
   const passed = gates.filter((g) => g.outcome === "pass").length;
@@ -25,7 +28,26 @@ function Gates({ gates }: { gates: readonly Gate[] }): JSX.Element {
   );
 }
 
-function Row({ r }: { r: RolloutRobot }): JSX.Element {
+/** What can be done with one robot now. */
+function RobotActions({ rollout, r }: { rollout: Rollout; r: RolloutRobot }): JSX.Element | null {
+  const [asked, ask] = useState<RolloutAction | undefined>(undefined);
+  if (r.actions === undefined || r.actions.length === 0) return null;
+  const unlinked = app.linked.value ? undefined : "There is no link to the service.";
+  return (
+    <div class="chips" role="group" aria-label={`Actions for ${r.robot}`}>
+      {r.actions.map((a) => (
+        <ActionButton key={a} class="small" because={unlinked ?? app.denies(roleFor(a))} onClick={() => ask(a)}>
+          {names[a]}
+        </ActionButton>
+      ))}
+      {asked !== undefined && (
+        <ConfirmAction rollout={rollout} action={asked} robot={r.robot} onClose={() => ask(undefined)} />
+      )}
+    </div>
+  );
+}
+
+function Row({ rollout, r }: { rollout: Rollout; r: RolloutRobot }): JSX.Element {
   const busy = stepKind(r.step) === "busy";
   const name = app.store.byId.value.get(r.robot)?.name ?? r.robot;
   const digest = r.from.digest === undefined ? "" : ` ${shortDigest(r.from.digest)}`;
@@ -47,8 +69,9 @@ function Row({ r }: { r: RolloutRobot }): JSX.Element {
       </td>
       <td>
         {r.reason !== undefined && <p>{r.reason}</p>}
-        {busy && r.why !== undefined && <p class="muted">{r.why}</p>}
+        {!ended(rollout.state) && r.why !== undefined && <p class="muted">{r.why}</p>}
         {r.gates !== undefined && r.gates.length > 0 && <Gates gates={r.gates} />}
+        <RobotActions rollout={rollout} r={r} />
       </td>
       <td class="narrow muted">
         {r.since !== undefined && <Ago at={r.since} />}
@@ -62,7 +85,7 @@ function Row({ r }: { r: RolloutRobot }): JSX.Element {
   );
 }
 
-export function RobotTable({ robots }: { robots: readonly RolloutRobot[] }): JSX.Element {
+export function RobotTable({ rollout }: { rollout: Rollout }): JSX.Element {
   return (
     <table class="table" aria-label="Robots of the rollout">
       <thead>
@@ -75,8 +98,8 @@ export function RobotTable({ robots }: { robots: readonly RolloutRobot[] }): JSX
         </tr>
       </thead>
       <tbody>
-        {robots.map((r) => (
-          <Row key={`${r.robot} ${r.container}`} r={r} />
+        {rollout.robots.map((r) => (
+          <Row key={`${r.robot} ${r.container}`} rollout={rollout} r={r} />
         ))}
       </tbody>
     </table>

@@ -48,6 +48,7 @@ export function stateTone(s: RolloutState): string {
     case "paused":
     case "stopping":
     case "aborted":
+    case "rolled-back":
       return "warn";
     case "running":
       return "chosen";
@@ -59,7 +60,7 @@ export function stateTone(s: RolloutState): string {
 }
 
 export function ended(s: RolloutState): boolean {
-  return s === "completed" || s === "failed" || s === "aborted";
+  return s === "completed" || s === "failed" || s === "aborted" || s === "rolled-back";
 }
 
 export function outcomeTone(o: Outcome): string {

@@ -1,0 +1,122 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/muster-fleet/muster/internal/rollout"
+)
+
+// specFlags are the fields of a spec as flags. What has no flag (checks, listed
+// topics) is written in a file.
+func specFlags(f *pflag.FlagSet, s *rollout.Spec) {
+	f.VarP(&specFile{s}, "file", "f", "spec in YAML or JSON, \"-\" for standard input; flags after it go before what it says")
+	f.StringVar(&s.Image, "image", "", "image reference, by tag or digest")
+	f.StringVar(&s.Robots, "robots", "", `ids, patterns and label terms, e.g. "robot1,robot2", "hall=north", "all"`)
+	f.StringVar(&s.Container, "container", "", "container name or compose service, where a robot has several")
+	f.IntVar(&s.Canary, "canary", 0, "robots in the first wave (default 1)")
+	f.Var(&waveList{s}, "waves", `how far each wave reaches, instead of --canary, e.g. "1,10%,50%"`)
+	f.Var(&s.Soak, "soak", "how long a wave is watched before the next begins")
+	f.Var(&s.MaxUnavailable, "max-unavailable", "robots that may be down at one time, or a share (default 1)")
+	f.Var(&groupLimits{s}, "max-per", `and of those with the same value of a label, e.g. "station=1"`)
+	f.IntVar(&s.PullAhead, "pull-ahead", 0, "robots beyond that which may pull and wait (default 1)")
+	f.Var(&s.MaxFailures, "max-failures", "robots that may fail before the rollout stops, or a share of those tried")
+	f.StringVar((*string)(&s.OnFailure), "on-failure", "", "roll-back-robot, roll-back-wave, roll-back-all or pause (default roll-back-robot)")
+	f.StringVar((*string)(&s.Offline), "offline", "", "what becomes of offline robots: skip, wait or block (default skip)")
+	f.StringVar((*string)(&s.Conflict), "conflict", "", "when another rollout has a robot: refuse or queue (default refuse)")
+	f.BoolVar(&s.KeepImages, "keep-images", false, "leave images on the robots that no container uses any more")
+	f.StringVar(&s.Note, "note", "", "why, for the audit log")
+
+	f.BoolVar(&s.Before.Stationary, "stationary", false, "wait until the robot stands still")
+	f.Var(&s.Before.Idle, "idle", "wait until the robot has stood still for so long")
+	f.BoolVar(&s.Before.Charging, "charging", false, "wait until the robot charges")
+	f.Float64Var(&s.Before.MinBattery, "min-battery", 0, "wait until the battery has this share, 0 … 1")
+	f.StringArrayVar(&s.Before.Windows, "maintenance", nil, `touch robots only then, e.g. "mon-fri 22:00-05:00"; may be repeated`)
+	f.StringVar(&s.Before.TimeZone, "time-zone", "", "of the maintenance windows (default UTC)")
+	f.BoolVar(&s.Before.WavePulled, "wave-pulled", false, "wait until the image is on all robots of the wave")
+	f.Int64Var(&s.Before.MinFree, "min-free", 0, "bytes that must stay free on the engine's disk")
+
+	f.Var(&s.After.Window, "window", "for how long the gates must pass after the replacement (default 5s)")
+	f.Float64Var(&s.After.MinRate, "min-rate", 0, "share of its usual rate that a topic must reach again (default 0.8)")
+	f.IntVar(&s.After.MaxRestarts, "max-restarts", 0, "how often the new container may restart")
+	f.Var(&s.Deadlines.Verify, "verify-deadline", "how long that may take in all (default 1m)")
+	f.Var(&s.Deadlines.Wait, "wait-deadline", "how long a robot may wait for its gates (default 30m)")
+
+	f.StringVar((*string)(&s.Approval.Before), "approval", "", "waves that a person must approve: each, canary or fleet")
+	f.StringVar(&s.Approval.Role, "approval-role", "", "the least role that may approve (default engineer)")
+	f.BoolVar(&s.Approval.OtherPerson, "approval-other", false, "another person than the one who starts it must approve")
+}
+
+// specFile is the flag that reads a whole spec.
+type specFile struct{ spec *rollout.Spec }
+
+func (f *specFile) String() string { return "" }
+func (f *specFile) Type() string   { return "file" }
+
+func (f *specFile) Set(path string) error {
+	read := func() ([]byte, error) { return os.ReadFile(path) }
+	if path == "-" {
+		read = func() ([]byte, error) { return io.ReadAll(io.LimitReader(os.Stdin, 1<<20)) }
+	}
+	b, err := read()
+	if err != nil {
+		return err
+	}
+	s, err := readSpec(b)
+	if err != nil {
+		return err
+	}
+	*f.spec = s
+	return nil
+}
+
+// readSpec reads YAML, of which JSON is a part. An unknown key is an error that
+// names it.
+func readSpec(b []byte) (rollout.Spec, error) {
+	var v map[string]any
+	if err := yaml.Unmarshal(b, &v); err != nil {
+		return rollout.Spec{}, err
+	}
+	j, err := json.Marshal(v)
+	if err != nil {
+		return rollout.Spec{}, err
+	}
+	return rollout.ParseSpec(j)
+}
+
+// waveList is the flag of waves, separated by commas.
+type waveList struct{ spec *rollout.Spec }
+
+func (f *waveList) String() string { return "" }
+func (f *waveList) Type() string   { return "waves" }
+
+func (f *waveList) Set(text string) error {
+	f.spec.Waves = nil
+	for w := range strings.SplitSeq(text, ",") {
+		f.spec.Waves = append(f.spec.Waves, rollout.Wave(strings.TrimSpace(w)))
+	}
+	return nil
+}
+
+// groupLimits is the flag of limits per label, which may be repeated.
+type groupLimits struct{ spec *rollout.Spec }
+
+func (f *groupLimits) String() string { return "" }
+func (f *groupLimits) Type() string   { return "label=n" }
+
+func (f *groupLimits) Set(text string) error {
+	label, number, ok := strings.Cut(text, "=")
+	var g rollout.GroupLimit
+	if _, err := fmt.Sscan(number, &g.Max); !ok || err != nil {
+		return fmt.Errorf("%q: want a label and a number, like \"station=1\"", text)
+	}
+	g.Label = label
+	f.spec.MaxPer = append(f.spec.MaxPer, g)
+	return nil
+}

@@ -1,0 +1,58 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
+)
+
+// need is the compressed size of the image's layers for the engine's platform,
+// in bytes; 0 when the manifest's sizes are not known.
+func (w *work) need() int64 {
+	for _, m := range w.t.Image.Manifests {
+		if w.runs(m.Platform) {
+			return m.Size
+		}
+	}
+	return 0
+}
+
+// unknownFree stands for free space that cannot be told.
+const unknownFree = -1
+
+// free is the space on the engine's data root in bytes. The Engine API does not
+// tell it, so it is known of engines on this machine alone.
+func (w *work) free(ctx context.Context) (int64, error) {
+	if !strings.HasPrefix(w.endpoint.URL, "unix://") {
+		return unknownFree, nil
+	}
+	call, cancel := w.timed(ctx)
+	defer cancel()
+	info, err := w.s.Info(call, client.InfoOptions{})
+	if err != nil {
+		return unknownFree, fmt.Errorf("ask engine for its data root: %w", err)
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(info.Info.DockerRootDir, &fs); err != nil {
+		return unknownFree, nil //nolint:nilerr // in another file system namespace: not known
+	}
+	return int64(fs.Bavail) * fs.Bsize, nil
+}
+
+// fits refuses a pull for which there is known to be no space. The image takes
+// at least its compressed size.
+func (w *work) fits(ctx context.Context) error {
+	need := w.need()
+	if need == 0 && w.t.MinFree == 0 {
+		return nil
+	}
+	free, err := w.free(ctx)
+	if err != nil || free == unknownFree || free >= need+w.t.MinFree {
+		return err
+	}
+	return fmt.Errorf("no space on engine %s: the image takes %d MB or more, %d MB are to stay free, and %d MB are free",
+		w.endpoint.Name, need/1e6, w.t.MinFree/1e6, free/1e6)
+}

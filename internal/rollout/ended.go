@@ -1,0 +1,138 @@
+package rollout
+
+import "time"
+
+// ended looks after a robot in a terminal step. One that is done keeps its old
+// container until the rollout closes, so that it can still be rolled back.
+func (d *decider) ended(i int) {
+	rs := d.robot(i)
+	switch {
+	case d.plan.Robots[i].Skip != "" || rs.Tidy:
+		d.release(i)
+	case rs.Step == StepDone && d.undoes(i):
+		d.undo(i)
+	case rs.Step == StepDone && !d.s.Closing:
+		if !d.soak(i) {
+			d.release(i)
+		}
+	case rs.Step == StepDone:
+		d.tidy(i, VerbCommit)
+	default:
+		d.tidy(i, VerbDiscard)
+	}
+}
+
+// undoes reports whether robot i is to be rolled back by decision.
+func (d *decider) undoes(i int) bool {
+	if d.s.Closing {
+		return false
+	}
+	rp := &d.plan.Robots[i]
+	switch d.s.Undo {
+	case UndoAll:
+		return true
+	case UndoWave:
+		return rp.Wave == d.s.UndoWave || d.robot(i).Undo
+	default:
+		return d.robot(i).Undo
+	}
+}
+
+// undo rolls a robot back that was done, as soon as it may be down.
+func (d *decider) undo(i int) {
+	rs := d.robot(i)
+	full := d.noRoom(i, true)
+	switch {
+	case full != "":
+		d.wait(i, nil, "is to be rolled back; %s", full)
+		d.release(i)
+	case !d.fact(i).Held:
+		d.lock(i)
+	default:
+		rs.Undo = true
+		d.put(i, rs)
+		d.enter(i, StepRollingBack, "%s", d.undoReason(rs))
+	}
+}
+
+func (d *decider) undoReason(rs RobotStatus) string {
+	if d.s.Undo == UndoNone {
+		return rs.Reason
+	}
+	return d.s.Reason
+}
+
+// soaking reports whether robot i is done and still watched.
+func (d *decider) soaking(i int) bool {
+	rs := d.robot(i)
+	return rs.Step == StepDone && !rs.Tidy && d.s.State != StateStopping && !d.s.Closing &&
+		d.now.Before(rs.Since.Add(time.Duration(d.plan.Spec.Soak)))
+}
+
+// soak watches a robot that is done. It has failed when waiting will not help,
+// or when its gates have failed for as long as verifying may take. It reports
+// whether it needs the robot's lease.
+func (d *decider) soak(i int) bool {
+	if !d.soaking(i) {
+		return false
+	}
+	rs := d.robot(i)
+	until := rs.Since.Add(time.Duration(d.plan.Spec.Soak))
+	d.wakeBy(until)
+	d.poll()
+	gates := d.after(i)
+	verdict := worst(gates)
+	d.wait(i, gates, "soaks until %s", until.Format(time.TimeOnly))
+	failing := verdict == GateError || verdict == Fail
+	if failing == rs.FailAt.IsZero() {
+		rs.FailAt = time.Time{}
+		if failing {
+			rs.FailAt = d.now
+		}
+		d.put(i, rs)
+	}
+	if verdict != GateError && (!failing || d.now.Sub(rs.FailAt) < time.Duration(d.plan.Spec.Deadlines.Verify)) {
+		return false
+	}
+	if d.plan.Spec.OnFailure == PauseOnly {
+		d.pause("robot %s fails while it soaks: %s", d.plan.Robots[i].Robot, objections(gates))
+		return false
+	}
+	if full := d.noRoom(i, true); full != "" {
+		d.wait(i, gates, "fails while it soaks and is to be rolled back; %s", full)
+		return false
+	}
+	if d.fact(i).Held {
+		d.enter(i, StepRollingBack, "while it soaked: %s", objections(gates))
+	} else {
+		d.lock(i)
+	}
+	return true
+}
+
+// tidy removes what a robot left behind, then gives its lease back. What can
+// not be removed in time is left: the next rollout's Commit removes it.
+func (d *decider) tidy(i int, verb Verb) {
+	rf, rs := d.fact(i), d.robot(i)
+	if rs.Deadline.IsZero() {
+		rs.Deadline = d.now.Add(tidyFor)
+		d.put(i, rs)
+	}
+	res := rf.result(verb)
+	if res != nil && (res.Err == "" || res.Fatal) || d.overdue(rs) && rf.Busy == "" {
+		rs.Tidy = true
+		if res != nil && res.Err != "" {
+			rs.Error = res.Err
+		}
+		d.put(i, rs)
+		d.release(i)
+		d.poll()
+		return
+	}
+	if !rf.Held && rf.Busy == "" && d.count().tidying >= maxTidying {
+		d.wait(i, nil, "its old container is removed in its turn")
+		d.poll()
+		return
+	}
+	d.try(i, verb, res)
+}

@@ -1,0 +1,150 @@
+package rollout
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-fleet/muster/internal/fleet"
+)
+
+// after answers the gates that robot i's new container passes.
+func (d *decider) after(i int) []Gate {
+	p, rp, rs, f := d.plan, d.plan.Robots[i], d.robot(i), d.fact(i)
+	gates := []Gate{p.containerGate(i, rs, f, d.now)}
+	if len(rp.Nodes) > 0 {
+		gates = append(gates, nodesGate(rp, f, d.facts))
+	}
+	for _, want := range rp.Topics {
+		gates = append(gates, p.topicGate(want, rs, f, d.facts, d.now))
+	}
+	if rp.Diagnosed {
+		gates = append(gates, diagnosticsGate(rp, rs, f, d.facts))
+	}
+	if rs.Step != StepDone { // they are asked while a robot is verified
+		gates = append(gates, p.checkGates(rs, f, d.now)...)
+	}
+	return gates
+}
+
+// freshProbe is the age up to which a check's answer counts.
+const freshProbe = 4 * probeEvery
+
+// checkGates are the newest answers to the spec's checks. One that could not be
+// asked says nothing about the container: it is inconclusive.
+func (p *Plan) checkGates(rs RobotStatus, f RobotFacts, now time.Time) []Gate {
+	gates := make([]Gate, 0, len(p.Spec.After.Checks))
+	for i, c := range p.Spec.After.Checks {
+		name := "check " + c.Name
+		if i >= len(f.Probes) || !f.ProbedAt.After(rs.Since) || now.Sub(f.ProbedAt) > freshProbe+time.Duration(c.Timeout) {
+			gates = append(gates, gate(name, Inconclusive, "%s has not answered yet", c.Name))
+			continue
+		}
+		g := f.Probes[i]
+		g.Name = name
+		if g.Outcome == GateError {
+			g.Outcome = Inconclusive
+		}
+		gates = append(gates, g)
+	}
+	return gates
+}
+
+// diagnosticsGate asks that no component reports an error that did not before.
+func diagnosticsGate(rp RobotPlan, rs RobotStatus, f RobotFacts, facts Facts) Gate {
+	const name = "diagnostics"
+	diag := f.Robot.Diagnostics
+	if !facts.DomainOK || diag == nil || !diag.Receive.After(rs.Since) {
+		return gate(name, Inconclusive, "no diagnostics since the new container runs")
+	}
+	for _, item := range diag.Items {
+		if item.Level == fleet.LevelError && !slices.Contains(rp.Faults, item.Name) {
+			return gate(name, Fail, "%s: %s", item.Name, item.Message)
+		}
+	}
+	return gate(name, Pass, "no component is worse than before")
+}
+
+// containerGate asks that exactly the plan's container runs. Its GateError
+// means that waiting will not help.
+func (p *Plan) containerGate(i int, rs RobotStatus, f RobotFacts, now time.Time) Gate {
+	const name = "container"
+	if f.Engine.State != fleet.EngineUp {
+		return gate(name, Inconclusive, "%s", engineGate(f).Reason)
+	}
+	c := p.successor(i, f)
+	switch {
+	case c == nil:
+		return gate(name, Fail, "the new container is not there")
+	case c.Health == "unhealthy":
+		return gate(name, GateError, "container %s is unhealthy", c.Name)
+	case c.Restarts > p.Spec.After.MaxRestarts:
+		return gate(name, GateError, "container %s has restarted %d times", c.Name, c.Restarts)
+	case (c.State == "exited" || c.State == "dead") && now.Sub(rs.Since) > settle:
+		return gate(name, GateError, "container %s ended with code %d", c.Name, c.ExitCode)
+	case !c.Running():
+		return gate(name, Fail, "container %s is %s", c.Name, c.State)
+	case c.Health == "starting":
+		return gate(name, Fail, "the health check of %s has not passed yet", c.Name)
+	default:
+		return gate(name, Pass, "runs %s", shortDigest(c.Digest))
+	}
+}
+
+// successor is the container that this plan made for the robot, in place.
+func (p *Plan) successor(robot int, f RobotFacts) *fleet.Container {
+	rp, digest := &p.Robots[robot], p.image(robot).Digest
+	i := slices.IndexFunc(f.Robot.Containers, func(c fleet.Container) bool {
+		return c.Name == rp.Container && c.Generation == p.Generation && c.Digest == digest
+	})
+	if i < 0 {
+		return nil
+	}
+	return &f.Robot.Containers[i]
+}
+
+// restored is the old container, back in its place.
+func (p *Plan) restored(rp RobotPlan, f RobotFacts) bool {
+	return slices.ContainsFunc(f.Robot.Containers, func(c fleet.Container) bool {
+		return c.Name == rp.Container && c.Generation != p.Generation && c.Running() && c.Health != "unhealthy"
+	})
+}
+
+func nodesGate(rp RobotPlan, f RobotFacts, facts Facts) Gate {
+	const name = "nodes"
+	if !facts.DomainOK {
+		return gate(name, Inconclusive, "the ROS domain does not answer")
+	}
+	var missing []string
+	for _, want := range rp.Nodes {
+		if !slices.ContainsFunc(f.Robot.Nodes, func(n fleet.Node) bool { return n.FullName() == want }) {
+			missing = append(missing, want)
+		}
+	}
+	if len(missing) > 0 {
+		return gate(name, Fail, "not in the graph: %s", strings.Join(missing, ", "))
+	}
+	return gate(name, Pass, "all %d nodes are in the graph", len(rp.Nodes))
+}
+
+func (p *Plan) topicGate(want TopicExpect, rs RobotStatus, f RobotFacts, facts Facts, now time.Time) Gate {
+	name := "topic " + want.Name
+	if !facts.DomainOK {
+		return gate(name, Inconclusive, "the ROS domain does not answer")
+	}
+	t, _ := f.Robot.Topic(want.Name)
+	least := want.Hz * p.Spec.After.MinRate
+	if want.Listed {
+		least = want.Hz
+	}
+	switch {
+	case !t.Last.After(rs.Since):
+		return gate(name, Fail, "no sample since the new container runs")
+	case now.Sub(t.Last) > freshPose:
+		return gate(name, Fail, "the last sample is %v old", now.Sub(t.Last).Round(time.Second))
+	case t.Hz < least:
+		return gate(name, Fail, "%.1f Hz, wants %.1f Hz", t.Hz, least)
+	default:
+		return gate(name, Pass, "%.1f Hz of %.1f Hz", t.Hz, want.Hz)
+	}
+}

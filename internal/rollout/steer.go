@@ -1,0 +1,62 @@
+package rollout
+
+import "fmt"
+
+// takeWish folds an operator's wish into the status, once. One that does not
+// fit where the rollout stands by now is refused, with the reason.
+func (d *decider) takeWish(w Wish) {
+	if w.Seq <= d.s.Wish {
+		return
+	}
+	d.s.Wish = w.Seq
+	if err := CheckWish(d.plan, &d.s, w); err != nil {
+		d.refused = append(d.refused, fmt.Sprintf("%s by %s: %v", w.Action, w.By, err))
+		return
+	}
+	if w.Robot != "" {
+		d.steerRobot(w)
+		return
+	}
+	switch w.Action {
+	case ActionPause:
+		d.setState(StatePaused, "paused by "+w.because())
+	case ActionResume:
+		d.setState(StateRunning, "resumed by "+w.because())
+		d.renewDeadlines()
+	case ActionAbort:
+		d.stop(StateAborted, "aborted by "+w.because())
+	case ActionRollback:
+		d.stop(StateRolledBack, "rolled back by "+w.because())
+		d.s.Undo = UndoAll
+	case ActionApprove:
+		wave, _ := d.s.nextApproval(d.plan)
+		d.s.Approved = append(d.s.Approved[:len(d.s.Approved):len(d.s.Approved)], Approved{Wave: wave, By: w.By, At: w.At})
+	case ActionSkip, ActionRetry, ActionOverride: // about a robot
+	}
+}
+
+// steerRobot takes in a wish about one robot. Where a verb may be in flight it
+// only notes the wish, and the robot's step acts on it.
+func (d *decider) steerRobot(w Wish) {
+	rs := d.s.Robot(w.Robot)
+	switch w.Action {
+	case ActionSkip:
+		rs.Skip = "skipped by " + w.because()
+		if rs.Step == StepNeedsOperator {
+			rs = RobotStatus{Step: StepSkipped, Since: d.now, Reason: "put right by " + w.because(), Tidy: true}
+		}
+	case ActionRetry:
+		if rs.Step.Terminal() {
+			rs = RobotStatus{Step: StepQueued, Since: d.now, Reason: "tried again by " + w.because(), Override: rs.Override}
+		} else {
+			rs.Attempt, rs.RetryAt, rs.Deadline = 0, d.now, d.deadline(rs.Step)
+		}
+	case ActionRollback:
+		rs.Undo, rs.Reason = true, "rolled back by "+w.because()
+	case ActionOverride:
+		rs.Override = w.because()
+	case ActionPause, ActionResume, ActionAbort, ActionApprove: // about the whole
+	}
+	d.s.Robots[w.Robot] = rs
+	d.counted = nil
+}

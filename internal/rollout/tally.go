@@ -1,0 +1,120 @@
+package rollout
+
+// tally is what the limits need to know of all robots together.
+type tally struct {
+	openWave  int   // the first wave with a robot that has not ended, or that still soaks
+	down      int   // robots that may be without their container
+	helpless  int   // robots that are left for an operator
+	busy      []int // by wave: robots between their lease and their end that nothing holds up
+	atGates   int   // robots that wait for their own gates
+	tidying   int   // robots whose leftovers are being removed
+	notPulled []int // by wave: robots that still lack the image
+	groups    map[[2]string]int
+}
+
+// maxAtGates bounds the robots that wait for their gates with a lease in hand:
+// those that drive about must not keep others from their turn.
+const maxAtGates = 32
+
+// maxTidying bounds the robots whose leftovers are removed at one time.
+const maxTidying = 32
+
+// count returns the tally, anew after each change.
+func (d *decider) count() *tally {
+	if d.counted != nil {
+		return d.counted
+	}
+	t := &tally{
+		openWave: d.plan.Waves, busy: make([]int, d.plan.Waves), notPulled: make([]int, d.plan.Waves),
+		groups: make(map[[2]string]int),
+	}
+	for i := range d.plan.Robots {
+		d.add(t, i)
+	}
+	d.counted = t
+	return t
+}
+
+func (d *decider) add(t *tally, i int) {
+	rp := &d.plan.Robots[i]
+	step := d.step(i)
+	if step == StepSkipped && rp.Skip != "" {
+		return
+	}
+	rf := d.facts.Robots[rp.Robot]
+	if step.Terminal() {
+		if step == StepNeedsOperator {
+			t.helpless++
+			t.addGroups(rp)
+		}
+		if rf.Busy == VerbCommit || rf.Busy == VerbDiscard || step == StepDone && d.locking[i] {
+			t.tidying++
+		}
+		if step == StepDone && d.soaking(i) {
+			t.openWave = min(t.openWave, rp.Wave)
+		}
+		return
+	}
+	t.openWave = min(t.openWave, rp.Wave)
+	if step.Down() {
+		t.down++
+		t.addGroups(rp)
+	}
+	if step == StepQueued || step == StepPulling {
+		t.notPulled[rp.Wave]++
+	}
+	switch {
+	case step == StepWaiting && worst(d.before(i)) != Pass:
+		t.atGates++
+	case step != StepQueued || rf.Held || rf.Busy == VerbLock || d.locking[i]:
+		t.busy[rp.Wave]++
+	}
+}
+
+func (t *tally) addGroups(rp *RobotPlan) {
+	for label, value := range rp.Groups {
+		t.groups[[2]string{label, value}]++
+	}
+}
+
+// room reports whether another robot of the wave may be taken in hand. Robots
+// of later waves, which only pull ahead, never take the room of an earlier one.
+func (t *tally) room(wave, limit int) bool {
+	n := 0
+	for _, busy := range t.busy[:wave+1] {
+		n += busy
+	}
+	return n < limit && t.atGates < maxAtGates
+}
+
+// maxDown is how many robots may be down at one time.
+func (d *decider) maxDown() int {
+	part := 0
+	for i := range d.plan.Robots {
+		if d.plan.Robots[i].Skip == "" {
+			part++
+		}
+	}
+	return d.plan.Spec.MaxUnavailable.atLeastOne(part)
+}
+
+// noRoom says why no other robot like i may go down now, "" when it may. A
+// robot left for an operator counts, except against a rollback: that must not
+// wait for a person.
+func (d *decider) noRoom(i int, rollback bool) string {
+	t := d.count()
+	down := t.down
+	if !rollback {
+		down += t.helpless
+	}
+	if down >= d.maxDown() {
+		return "as many robots as may be are being replaced"
+	}
+	for _, l := range d.plan.Spec.MaxPer {
+		value, bound := d.plan.Robots[i].Groups[l.Label]
+		if bound && t.groups[[2]string{l.Label, value}] >= l.Max && (!rollback || t.down > 0) {
+			return "as many robots of " + l.Label + " " + value + " as may be are being replaced"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,84 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/muster-fleet/muster/internal/fleet"
+)
+
+// UndoInput is what a rollback of an ended rollout is planned from.
+type UndoInput struct {
+	ID         string
+	Plan       Plan
+	Status     Status
+	By, Reason string
+	Generation uint64
+	Fleet      fleet.Snapshot
+	Busy       map[string]string
+	Now        time.Time
+}
+
+// NewUndo plans the rollback of an ended rollout: each robot that runs its image
+// since then gets back the image that it had, by digest, and is measured by how
+// it was then. The gates are the rollout's; the waves and approvals are not: the
+// way back is urgent. A robot whose image before has no digest is left out, with
+// the reason.
+func NewUndo(in UndoInput) (Plan, error) {
+	was := &in.Plan
+	spec := was.Spec
+	spec.Waves, spec.Canary, spec.Soak, spec.Approval = nil, 0, 0, Approval{}
+	spec.KeepImages = true // the image that is taken back may be asked for again
+	spec.Note = "roll back rollout " + was.ID
+	if in.Reason != "" {
+		spec.Note += ": " + in.Reason
+	}
+	p := Plan{
+		Version: 1, ID: in.ID, CreatedAt: in.Now, CreatedBy: in.By, Spec: spec,
+		Generation: max(in.Generation, was.Generation+1), Undoes: was.ID,
+	}
+	for i := range was.Robots {
+		rp := was.Robots[i]
+		if rp.Skip != "" || in.Status.Robot(rp.Robot).Step != StepDone {
+			continue
+		}
+		if other := in.Busy[rp.Robot]; other != "" {
+			return Plan{}, fmt.Errorf("robots: robot %s is in rollout %s: %w", rp.Robot, other, ErrConflict)
+		}
+		from := rp.From
+		rp.Wave, rp.From, rp.Skip = 0, fleet.Image{Ref: was.image(i).ByDigest(), Digest: was.image(i).Digest}, ""
+		rp.To = &PinnedImage{Ref: from.Ref, Repository: repositoryOf(from.Ref), Digest: from.Digest}
+		rp.Skip = undoSkip(in, i, from)
+		p.Robots = append(p.Robots, rp)
+		if rp.Skip == "" && p.Image.Digest == "" {
+			p.Image = *rp.To
+		}
+	}
+	p.order()
+	if err := p.cutWaves(nil); err != nil {
+		return Plan{}, err
+	}
+	if p.Waves == 0 {
+		return Plan{}, fieldErrorf("robots", "nothing to roll back: %s", p.skips())
+	}
+	return p, nil
+}
+
+// undoSkip says why a robot can not be rolled back, "" when it can.
+func undoSkip(in UndoInput, i int, from fleet.Image) string {
+	rp := &in.Plan.Robots[i]
+	if from.Digest == "" {
+		return fmt.Sprintf("what it ran before, %s, has no digest", from.Ref)
+	}
+	for _, r := range in.Fleet.Robots {
+		if r.ID != rp.Robot {
+			continue
+		}
+		for _, c := range r.Containers {
+			if c.Name == rp.Container && c.Generation != in.Plan.Generation {
+				return "a later rollout has changed it"
+			}
+		}
+	}
+	return ""
+}

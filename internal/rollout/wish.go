@@ -1,0 +1,184 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Wish is what an operator wants of a rollout. Any manager writes it, the
+// runner takes them in, in their order, and each once.
+type Wish struct {
+	Seq    uint64    `json:"seq"`
+	Action Action    `json:"action"`
+	Robot  string    `json:"robot,omitempty"` // for skip, retry, override; a rollback of one robot
+	By     string    `json:"by"`
+	Role   string    `json:"role"` // of By, at the time
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// MaxWishes bounds the wishes of a rollout that nobody has taken in yet.
+const MaxWishes = 64
+
+// Action is an operator's action on a rollout or on one of its robots.
+type Action string
+
+// The operator's actions.
+const (
+	ActionPause    Action = "pause"
+	ActionResume   Action = "resume"
+	ActionAbort    Action = "abort"    // finish the robots in hand, start no other
+	ActionRollback Action = "rollback" // put back what each robot had; of a robot, or of all
+	ActionApprove  Action = "approve"  // let the next wave that waits for it begin
+	ActionSkip     Action = "skip"     // leave a robot out, or take it as it is
+	ActionRetry    Action = "retry"    // try a robot again, now
+	ActionOverride Action = "override" // go on although the robot is locked
+)
+
+// Actions are all of them.
+var Actions = []Action{
+	ActionPause, ActionResume, ActionAbort, ActionRollback, ActionApprove, ActionSkip, ActionRetry, ActionOverride,
+}
+
+// because is who wants it, and why.
+func (w Wish) because() string {
+	if w.Reason == "" {
+		return w.By
+	}
+	return w.By + ": " + w.Reason
+}
+
+// CheckWish says why a wish can not be granted now: a *FieldError for one that
+// makes no sense, ErrConflict for one that does not fit where the rollout or
+// robot stands, ErrForbidden for one that another person must make.
+func CheckWish(p *Plan, s *Status, w Wish) error {
+	if len(w.Reason) > maxReason {
+		return fieldErrorf("reason", "is longer than %d bytes", maxReason)
+	}
+	if w.Robot != "" {
+		return checkRobotWish(p, s, w)
+	}
+	if !slices.Contains(actions(p, s), w.Action) {
+		if slices.Contains([]Action{ActionSkip, ActionRetry, ActionOverride}, w.Action) {
+			return fieldErrorf("robot", "is missing: %s is about one robot", w.Action)
+		}
+		if !slices.Contains(Actions, w.Action) {
+			return fieldErrorf("action", "%q is not known", w.Action)
+		}
+		return fmt.Errorf("%s: %s: %w", w.Action, s.standing(p), ErrConflict)
+	}
+	if w.Action == ActionApprove {
+		return checkApproval(p, s, w)
+	}
+	return nil
+}
+
+const maxReason = 1000
+
+func checkApproval(p *Plan, s *Status, w Wish) error {
+	a := p.Spec.Approval
+	switch wave, _ := s.nextApproval(p); {
+	case !a.mayApprove(w.Role):
+		return fmt.Errorf("approve wave %d: %s is %s, and the plan asks for %s: %w", wave, w.By, w.Role, a.least(), ErrForbidden)
+	case a.OtherPerson && w.By == p.CreatedBy:
+		return fmt.Errorf("approve wave %d: %s started the rollout, and the plan asks for another person: %w", wave, w.By, ErrForbidden)
+	default:
+		return nil
+	}
+}
+
+func checkRobotWish(p *Plan, s *Status, w Wish) error {
+	i := slices.IndexFunc(p.Robots, func(r RobotPlan) bool { return r.Robot == w.Robot })
+	switch {
+	case i < 0:
+		return fieldErrorf("robot", "%s is not in rollout %s", w.Robot, p.ID)
+	case w.Action == ActionOverride && w.Reason == "":
+		return fieldErrorf("reason", "is missing: say why the robot's lock is overridden")
+	case slices.Contains(robotActions(p, s, i), w.Action):
+		return nil
+	case !slices.Contains([]Action{ActionSkip, ActionRetry, ActionOverride, ActionRollback}, w.Action):
+		return fieldErrorf("robot", "%s is about the whole rollout", w.Action)
+	case s.State.Terminal():
+		return fmt.Errorf("%s robot %s: the rollout is %s: %w", w.Action, w.Robot, s.State, ErrConflict)
+	case p.Robots[i].Skip != "":
+		return fmt.Errorf("%s robot %s: the plan leaves it out: %s: %w", w.Action, w.Robot, p.Robots[i].Skip, ErrConflict)
+	default:
+		return fmt.Errorf("%s robot %s: it is %s: %w", w.Action, w.Robot, s.Robot(w.Robot).Step, ErrConflict)
+	}
+}
+
+// standing is where a rollout stands, in words.
+func (s *Status) standing(p *Plan) string {
+	switch {
+	case s.Closing:
+		return "the rollout removes what is no longer needed and ends"
+	case s.State == StateRunning && p.Spec.Approval.Before != ApproveNone:
+		return "the rollout is running, and no wave waits for an approval"
+	default:
+		return "the rollout is " + string(s.State)
+	}
+}
+
+// actions are what an operator may do with a rollout where it stands.
+func actions(p *Plan, s *Status) []Action {
+	var can []Action
+	if _, waits := s.nextApproval(p); waits && (s.State == StateRunning || s.State == StatePaused) {
+		can = append(can, ActionApprove)
+	}
+	switch {
+	case s.State == StateRunning && !s.Closing:
+		can = append(can, ActionPause, ActionAbort, ActionRollback)
+	case s.State == StatePaused && !s.Closing:
+		can = append(can, ActionResume, ActionAbort, ActionRollback)
+	case s.State == StateStopping && s.Undo != UndoAll && !s.Closing:
+		can = append(can, ActionRollback)
+	case s.State.Terminal() && p.touched(s):
+		can = append(can, ActionRollback) // by a rollout of its own
+	}
+	return can
+}
+
+// touched reports whether a robot has been changed and still is.
+func (p *Plan) touched(s *Status) bool {
+	return slices.ContainsFunc(p.Robots, func(r RobotPlan) bool {
+		return r.Skip == "" && s.Robot(r.Robot).Step == StepDone
+	})
+}
+
+// robotActions are what an operator may do with robot i where it stands.
+func robotActions(p *Plan, s *Status, i int) []Action {
+	if s.State.Terminal() || s.Closing || p.Robots[i].Skip != "" {
+		return nil
+	}
+	rs := s.Robot(p.Robots[i].Robot)
+	goesOn := s.State != StateStopping
+	switch rs.Step {
+	case StepQueued, StepPulling, StepWaiting:
+		can := []Action{ActionSkip}
+		if rs.RetryAt.After(rs.Since) {
+			can = append(can, ActionRetry)
+		}
+		if rs.Override == "" && goesOn {
+			can = append(can, ActionOverride)
+		}
+		return can
+	case StepReplacing, StepVerifying:
+		return []Action{ActionRetry, ActionRollback}
+	case StepRollingBack:
+		return []Action{ActionRetry}
+	case StepDone:
+		return []Action{ActionRollback}
+	case StepFailed, StepRolledBack, StepSkipped, StepNeedsOperator:
+		var can []Action
+		if goesOn && rs.Tidy {
+			can = append(can, ActionRetry)
+		}
+		if rs.Step == StepNeedsOperator {
+			can = append(can, ActionSkip) // a person has put it right
+		}
+		return can
+	default:
+		return nil
+	}
+}
