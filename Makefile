@@ -32,8 +32,12 @@ test: ## install what is missing and run every test, the end-to-end ones include
 	@deploy/install.sh test
 	@$(MAKE) --no-print-directory build test-go test-web
 
+# The tests of rollouts that search at random; a failure prints its seed.
+SEARCHES = TestNextIsSafeUnderAnySchedule|TestSimulations|TestACrashAfterEveryEffect
+
 test-go: build ## the Go tests alone; the packages with the race detector, then the built programs
 	go test -race -timeout 15m $$(go list ./... | grep -v /cmd/muster$$)
+	go test -timeout 15m -run '$(SEARCHES)' ./internal/rollout -schedules 100000 -simulations 10000
 	cd cmd/muster-rclgo && go test ./...
 	CHROMIUM=$$(deploy/install.sh browser) go test -timeout 20m ./cmd/muster
 
@@ -58,7 +62,8 @@ bench: ## the benchmarks, each beside a peer of its own run
 	go test -tags bench -count 1 -run TestFigure -timeout 20m -v ./cmd/muster ./internal/dds | grep -E 'figure|^(ok|FAIL|---)'
 
 soak: ## the tests that search at random, for longer
-	go test -race -timeout 60m -run 'Test.*' -rapid.checks=5000 ./internal/ros ./internal/rollout ./internal/stream
+	go test -race -timeout 60m -run 'Test.*' -rapid.checks=5000 ./internal/ros ./internal/stream
+	go test -timeout 120m -run '$(SEARCHES)' -v ./internal/rollout -schedules 1000000 -simulations 200000
 
 image: ## the container image
 	docker build -t muster:$(VERSION) --target muster --build-arg VERSION=$(VERSION) .

@@ -36,7 +36,7 @@ test("the server's refusal stands beside the field", async ({ page }) => {
   const image = form.getByLabel("Image");
   await expect(image).toHaveAccessibleDescription("the registry has no such tag");
   await expect(image).toHaveAttribute("aria-invalid", "true");
-  await form.getByText("Pace, gates and container").click();
+  await form.getByText("Pace and failures").click();
   await form.getByRole("textbox", { name: "Canary robots" }).fill("two");
   await form.getByRole("button", { name: "Show plan" }).click();
   await expect(form.getByRole("textbox", { name: "Canary robots" })).toHaveAccessibleDescription(
