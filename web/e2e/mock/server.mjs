@@ -19,6 +19,8 @@ let rollouts;
 let token = "";
 let user = { name: "ann", role: "engineer" };
 let refuse = false;
+let echoes = 0;
+const parameters = { speed: 0.5, frame: "map" };
 const sessions = new Set();
 
 function system() {
@@ -103,6 +105,35 @@ const routes = [
   ["GET", /^\/me$/, () => user],
   ["GET", /^\/robots$/, () => ({ epoch: fleet.epoch, version: "1", robots: fleet.ids().map((id) => fleet.robot(id)) })],
   ["GET", /^\/robots\/([^/]+)$/, (_, [id]) => fleet.robot(id)],
+  [
+    "GET",
+    /^\/robots\/([^/]+)\/echo$/,
+    (url, [id]) => {
+      const topic = url.searchParams.get("topic");
+      if (topic?.endsWith("/scan")) throw new Refused(409, "conflict", "topic", "the publisher's QoS does not fit");
+      const now = new Date().toISOString();
+      return {
+        topic,
+        type: "nav_msgs/msg/Odometry",
+        type_hash: "RIHS01_0",
+        bytes: 712,
+        source_time: now,
+        receive_time: now,
+        message: { header: { frame_id: `${id}/odom` }, n: ++echoes, covariance: Array(36).fill(0) },
+      };
+    },
+  ],
+  ["GET", /^\/robots\/([^/]+)\/parameters$/, (url) => ({ node: url.searchParams.get("node"), parameters })],
+  [
+    "POST",
+    /^\/robots\/([^/]+)\/parameters$/,
+    (_, __, body) => {
+      if (typeof body.value !== "number") throw new Refused(400, "invalid", "value", "speed is a number");
+      parameters[body.name] = body.value;
+      return {};
+    },
+  ],
+  ["GET", /^\/robots\/([^/]+)\/lifecycle$/, (url) => ({ node: url.searchParams.get("node"), state: "active" })],
   ["GET", /^\/engines$/, () => ({ engines: fleet.engines() })],
   ["GET", /^\/maps$/, () => ({ maps: [map] })],
   ["GET", /^\/maps\/[^/]+\/0\/0\.png$/, () => tile],

@@ -5,13 +5,17 @@ import type {
   Engine,
   FleetEvent,
   GridMap,
+  LifecycleState,
   Lock,
+  ParameterList,
   Robot,
   Rollout,
   RolloutAction,
   RolloutSpec,
   RolloutSummary,
   System,
+  TopicSample,
+  Transition,
   User,
 } from "./types";
 
@@ -81,6 +85,15 @@ const id = encodeURIComponent;
 
 export const api = {
   robot: (robot: string) => call<Robot>("GET", `/robots/${id(robot)}`),
+  echo: (robot: string, topic: string) => call<TopicSample>("GET", `/robots/${id(robot)}/echo?topic=${id(topic)}`),
+  parameters: (robot: string, node: string) =>
+    call<ParameterList>("GET", `/robots/${id(robot)}/parameters?node=${id(node)}`),
+  setParameter: (robot: string, node: string, name: string, value: unknown) =>
+    call<unknown>("POST", `/robots/${id(robot)}/parameters`, { node, name, value }),
+  lifecycle: (robot: string, node: string) =>
+    call<LifecycleState>("GET", `/robots/${id(robot)}/lifecycle?node=${id(node)}`),
+  transition: (robot: string, node: string, transition: Transition) =>
+    call<LifecycleState>("POST", `/robots/${id(robot)}/lifecycle`, { node, transition }),
   engines: () => call<{ engines: Engine[] }>("GET", "/engines"),
   maps: () => call<{ maps: GridMap[] }>("GET", "/maps"),
   events: (since: number, limit: number) =>

@@ -152,8 +152,8 @@ function Parts({ robot }: { robot: Robot }): JSX.Element {
       )}
       <Containers containers={robot.containers ?? []} />
       <DiagnosticList diagnostics={robot.diagnostics} />
-      <TopicTable topics={robot.topics ?? []} />
-      <NodeList nodes={robot.nodes ?? []} />
+      <TopicTable robot={robot.id} topics={robot.topics ?? []} />
+      <NodeList robot={robot.id} nodes={robot.nodes ?? []} />
       <About robot={robot} />
     </>
   );

@@ -1,8 +1,11 @@
 // The lists of a robot's details: diagnostics, topics, nodes.
 import type { JSX } from "preact";
-import type { Diagnostic, Level, Robot, Topic } from "../api/types";
+import type { Diagnostic, Level, Node, Robot, Topic } from "../api/types";
 import { count, hertz } from "../ui/format";
+import { hrefTo, route } from "../ui/route";
 import { Ago, Section } from "../ui/widgets";
+import { NodeDetail } from "./nodedetail";
+import { TopicEcho } from "./topicecho";
 
 const levelOrder: Record<Level, number> = { error: 0, stale: 1, warn: 2, ok: 3 };
 
@@ -89,7 +92,8 @@ function slow(t: Topic): boolean {
   return t.usual_hz > 0 && t.hz < t.usual_hz * 0.8;
 }
 
-export function TopicTable({ topics }: { topics: readonly Topic[] }): JSX.Element {
+export function TopicTable({ robot, topics }: { robot: string; topics: readonly Topic[] }): JSX.Element {
+  const open = route.value.topic;
   if (topics.length === 0) {
     return (
       <Section title="Topics">
@@ -115,7 +119,12 @@ export function TopicTable({ topics }: { topics: readonly Topic[] }): JSX.Elemen
           {topics.map((t) => (
             <tr key={t.name}>
               <td>
-                <code>{t.name}</code>
+                <a
+                  href={hrefTo({ topic: open === t.name ? undefined : t.name })}
+                  aria-expanded={open === t.name ? "true" : "false"}
+                >
+                  <code>{t.name}</code>
+                </a>
                 <div class="muted mono">{t.type}</div>
                 {t.problem !== undefined && <div class="warn">{t.problem}</div>}
               </td>
@@ -125,11 +134,17 @@ export function TopicTable({ topics }: { topics: readonly Topic[] }): JSX.Elemen
           ))}
         </tbody>
       </table>
+      {open !== undefined && <TopicEcho key={open} robot={robot} topic={open} />}
     </Section>
   );
 }
 
-export function NodeList({ nodes }: { nodes: NonNullable<Robot["nodes"]> }): JSX.Element {
+function fullName(n: Node): string {
+  return `${n.namespace === "/" ? "" : n.namespace}/${n.name}`;
+}
+
+export function NodeList({ robot, nodes }: { robot: string; nodes: readonly Node[] }): JSX.Element {
+  const open = route.value.node;
   return (
     <Section title={`Nodes, ${nodes.length}`}>
       {nodes.length === 0 ? (
@@ -137,9 +152,15 @@ export function NodeList({ nodes }: { nodes: NonNullable<Robot["nodes"]> }): JSX
       ) : (
         <ul aria-label="Nodes">
           {nodes.map((n) => (
-            <li key={`${n.namespace}/${n.name}`}>
-              <code>{`${n.namespace === "/" ? "" : n.namespace}/${n.name}`}</code>
+            <li key={fullName(n)}>
+              <a
+                href={hrefTo({ node: open === fullName(n) ? undefined : fullName(n) })}
+                aria-expanded={open === fullName(n) ? "true" : "false"}
+              >
+                <code>{fullName(n)}</code>
+              </a>
               {n.host !== undefined && <span class="muted">{` on ${n.host}`}</span>}
+              {open === fullName(n) && <NodeDetail robot={robot} node={fullName(n)} />}
             </li>
           ))}
         </ul>

@@ -10,6 +10,9 @@ export interface Route {
   readonly section: Section;
   /** The selected robot or rollout. */
   readonly id: string | undefined;
+  /** The topic or node of the robot that is looked into. */
+  readonly topic: string | undefined;
+  readonly node: string | undefined;
   /** Text that is searched for. */
   readonly q: string;
   readonly show: Show;
@@ -28,6 +31,8 @@ export function parseRoute(pathname: string, search: string): Route {
   return {
     section,
     id: selects && second !== undefined ? decoded(second) : undefined,
+    topic: query.get("topic") ?? undefined,
+    node: query.get("node") ?? undefined,
     q: query.get("q") ?? "",
     show: shows.find((s) => s === query.get("show")) ?? "all",
     rollOut: query.get("roll-out") ?? undefined,
@@ -47,6 +52,8 @@ export function formatRoute(r: Route): string {
   if (r.q !== "") query.set("q", r.q);
   if (r.show !== "all") query.set("show", r.show);
   if (r.rollOut !== undefined) query.set("roll-out", r.rollOut);
+  if (r.id !== undefined && r.topic !== undefined) query.set("topic", r.topic);
+  if (r.id !== undefined && r.node !== undefined) query.set("node", r.node);
   const path =
     r.id !== undefined ? `/${r.section}/${encodeURIComponent(r.id)}` : r.section === "robots" ? "/" : `/${r.section}`;
   const text = query.toString();
@@ -57,13 +64,19 @@ const address = signal({ pathname: "/", search: "" });
 
 export const route = computed(() => parseRoute(address.value.pathname, address.value.search));
 
+/** Another robot has other topics and nodes. */
+function changed(now: Route, change: Partial<Route>): Route {
+  const elsewhere = "id" in change || "section" in change ? { topic: undefined, node: undefined } : {};
+  return { ...now, ...elsewhere, ...change };
+}
+
 /** The address of the present view with some of it changed. */
 export function hrefTo(change: Partial<Route>): string {
-  return formatRoute({ ...route.value, ...change });
+  return formatRoute(changed(route.value, change));
 }
 
 export function go(change: Partial<Route>, how: "push" | "replace" = "push"): void {
-  const href = formatRoute({ ...route.peek(), ...change });
+  const href = formatRoute(changed(route.peek(), change));
   if (how === "push") history.pushState(null, "", href);
   else history.replaceState(null, "", href);
   read();
