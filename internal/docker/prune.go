@@ -12,11 +12,18 @@ import (
 
 // prune removes the images of the target's repository that no container uses,
 // but never the target's own nor the one that was replaced: it is what a
-// rollback goes back to. An image that is in use after all is left by the engine.
-func (w *work) prune(ctx context.Context) error {
+// rollback goes back to. An image that is in use after all is left by the engine,
+// and one that could not be removed by this commit is by the next.
+func (w *work) prune(ctx context.Context) {
 	if w.t.Previous == "" {
-		return nil // what must be kept is not known
+		return // what must be kept is not known
 	}
+	if err := w.removeUnused(ctx); err != nil {
+		w.log.Warn("images that nothing needs are left", "err", err)
+	}
+}
+
+func (w *work) removeUnused(ctx context.Context) error {
 	call, cancel := w.timed(ctx)
 	defer cancel()
 	containers, err := w.s.ContainerList(call, client.ContainerListOptions{All: true})
@@ -33,7 +40,7 @@ func (w *work) prune(ctx context.Context) error {
 	}
 	for _, i := range images.Items {
 		refs := append(w.ours(i.RepoTags, ":"), w.ours(i.RepoDigests, "@")...)
-		if used[i.ID] || w.kept(i.RepoDigests) || len(i.RepoDigests) == 0 {
+		if used[i.ID] || w.kept(i.RepoDigests) || len(i.RepoDigests) == 0 || len(refs) == 0 {
 			continue
 		}
 		for _, ref := range refs {

@@ -139,9 +139,7 @@ func (c *Client) Commit(ctx context.Context, t rollout.Target) error {
 		}
 	}
 	if t.Prune {
-		if err := w.prune(ctx); err != nil {
-			return fmt.Errorf("commit %s: %w", t.Container, err)
-		}
+		w.prune(ctx)
 	}
 	return nil
 }

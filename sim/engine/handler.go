@@ -64,6 +64,7 @@ func (e *Engine) handler() http.Handler {
 		return http.StatusNoContent, nil, e.remove(r.PathValue("id"), isTrue(r, "force"))
 	})
 	mux.HandleFunc("POST /images/create", e.servePull)
+	handle("GET /images/json", func(*http.Request) (int, any, error) { return http.StatusOK, e.listImages(), nil })
 	handle("GET /images/{path...}", func(r *http.Request) (int, any, error) {
 		ref, ok := strings.CutSuffix(r.PathValue("path"), "/json")
 		if !ok {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -96,6 +97,18 @@ func (e *Engine) inspectImage(ref string) (map[string]any, error) {
 		"Os": i.config.OS, "Architecture": i.config.Architecture, "Config": i.config.Config,
 		"Created": i.config.Created.Time, "Size": 0,
 	}, nil
+}
+
+// listImages is GET /images/json, without filters.
+func (e *Engine) listImages() []map[string]any {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := make([]map[string]any, 0, len(e.images))
+	for _, id := range slices.Sorted(maps.Keys(e.images)) {
+		i := e.images[id]
+		all = append(all, map[string]any{"Id": i.id, "RepoTags": slices.Clone(i.tags), "RepoDigests": slices.Clone(i.digests)})
+	}
+	return all
 }
 
 // removeImage forgets an image that no container uses.
