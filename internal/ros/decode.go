@@ -12,6 +12,7 @@ import (
 	"github.com/muster-fleet/muster/msgs/rmf_fleet_msgs"
 	"github.com/muster-fleet/muster/msgs/rosgraph_msgs"
 	"github.com/muster-fleet/muster/msgs/sensor_msgs"
+	"github.com/muster-fleet/muster/msgs/std_msgs"
 	"github.com/muster-fleet/muster/msgs/tf2_msgs"
 )
 
@@ -28,6 +29,7 @@ type decoder struct {
 	robot       rmf_fleet_msgs.RobotState
 	fleet       rmf_fleet_msgs.FleetState
 	clock       rosgraph_msgs.Clock
+	lock        std_msgs.Bool
 
 	datum datum
 	seed  maphash.Seed
@@ -114,6 +116,13 @@ func (d *decoder) decodeBattery(s Sample) (fleet.Battery, error) {
 		b.Status = "unknown"
 	}
 	return b, nil
+}
+
+func (d *decoder) decodeLock(s Sample) (fleet.UpdateLock, error) {
+	if err := d.lock.UnmarshalCDR(s.CDR); err != nil {
+		return fleet.UpdateLock{}, err
+	}
+	return fleet.UpdateLock{Locked: d.lock.Data, Receive: receiveTime(s)}, nil
 }
 
 // known is nil for what a driver does not measure (NaN, says BatteryState.msg).

@@ -23,6 +23,7 @@ import (
 	"github.com/muster-fleet/muster/msgs/rmf_fleet_msgs"
 	"github.com/muster-fleet/muster/msgs/rosgraph_msgs"
 	"github.com/muster-fleet/muster/msgs/sensor_msgs"
+	"github.com/muster-fleet/muster/msgs/std_msgs"
 	"github.com/muster-fleet/muster/msgs/tf2_msgs"
 )
 
@@ -197,6 +198,18 @@ func TestRealPeersSamplesBecomeObservations(t *testing.T) {
 		require.NoError(t, r.w[topic].Write(cdr[typ]))
 	}
 	h.eventually("battery and diagnostics", func(r fleet.Robot) bool { return r.Battery != nil }, "robot1")
+}
+
+func TestARobotAsksNotToBeUpdated(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	r := h.robot("/robot1")
+	r.advertise("odom", "nav_msgs/msg/Odometry", plain)
+	r.advertise("update_lock", "std_msgs/msg/Bool", plain)
+	require.Eventually(t, func() bool { return h.own.Readers("/robot1/update_lock") == 1 }, 10*time.Second, time.Millisecond)
+	for _, locked := range []bool{true, false} {
+		r.write("update_lock", &std_msgs.Bool{Data: locked})
+		h.eventually("its lock", func(r fleet.Robot) bool { return r.UpdateLock != nil && r.UpdateLock.Locked == locked }, "robot1")
+	}
 }
 
 func TestTheMapIsReadLate(t *testing.T) {

@@ -18,6 +18,7 @@ const (
 	RoleRobotState  Role = "robot_state" // Open-RMF's state of one robot
 	RoleFleetState  Role = "fleet_state" // Open-RMF's state of many; the robots are in it
 	RoleClock       Role = "clock"       // simulated time
+	RoleUpdateLock  Role = "update_lock" // true while no rollout may touch the robot
 )
 
 // roleSpec says by which type and names a role is found (REP-105, Nav2 and
@@ -41,6 +42,7 @@ var roleSpecs = []roleSpec{
 	{RoleRobotState, "rmf_fleet_msgs/msg/RobotState", []string{"robot_state"}, 5},
 	{RoleFleetState, "rmf_fleet_msgs/msg/FleetState", []string{"fleet_states", "fleet_state"}, 10},
 	{RoleClock, "rosgraph_msgs/msg/Clock", []string{"clock"}, 1},
+	{RoleUpdateLock, "std_msgs/msg/Bool", []string{"update_lock"}, 1},
 }
 
 func specOf(role Role) *roleSpec {
@@ -83,7 +85,7 @@ func (r Role) makesRobot() bool {
 	switch r {
 	case RolePose, RoleOdometry, RoleBattery, RoleFix, RoleRobotState:
 		return true
-	case RoleDiagnostics, RoleMap, RoleTF, RoleTFStatic, RoleFleetState, RoleClock:
+	case RoleDiagnostics, RoleMap, RoleTF, RoleTFStatic, RoleFleetState, RoleClock, RoleUpdateLock:
 	}
 	return false
 }

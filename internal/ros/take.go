@@ -87,6 +87,9 @@ func (f *Follower) observe(dst []fleet.Observation, r *part, s Sample) ([]fleet.
 	case RoleBattery:
 		b, err := d.decodeBattery(s)
 		return appendUnless(err, dst, fleet.BatteryObserved{At: at, Battery: b})
+	case RoleUpdateLock:
+		l, err := d.decodeLock(s)
+		return appendUnless(err, dst, fleet.LockObserved{At: at, Lock: l})
 	case RoleDiagnostics:
 		items, err := d.decodeDiagnostics(s)
 		return appendUnless(err, dst, fleet.DiagnosticsObserved{At: at, Items: items, Receive: receiveTime(s)})
