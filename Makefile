@@ -59,7 +59,7 @@ check: ## format, lint, generated files, web lint and types
 bench: ## the benchmarks, each beside a peer of its own run
 	@deploy/install.sh test
 	go test -run '^$$' -bench . -benchtime 1s ./msgs/... ./internal/ros/... ./internal/stream/... ./internal/etcd/...
-	go test -tags bench -count 1 -run TestFigure -timeout 20m -v ./cmd/muster ./internal/dds | grep -E 'figure|^(ok|FAIL|---)'
+	go test -tags bench -count 1 -run TestFigure -timeout 20m -v ./cmd/muster ./internal/dds ./internal/rollout | grep -E 'figure|^(ok|FAIL|---)'
 
 soak: ## the tests that search at random, for longer
 	go test -race -timeout 60m -run 'Test.*' -rapid.checks=5000 ./internal/ros ./internal/stream

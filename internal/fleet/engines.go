@@ -61,7 +61,7 @@ func (r *Registry) bindContainers(now time.Time, engine string, old []Container)
 		}
 	}
 	for e := range touched {
-		next := r.containersOf(e)
+		next := r.containersOf(e, engine)
 		if reflect.DeepEqual(next, e.robot.Containers) {
 			continue
 		}
@@ -79,13 +79,17 @@ func (r *Registry) robotOf(c Container) *entry {
 	return r.byAt[At{c.Domain, c.Namespace}]
 }
 
-func (r *Registry) containersOf(e *entry) []Container {
+// containersOf are a robot's containers after those of one engine changed.
+func (r *Registry) containersOf(e *entry, engine string) []Container {
 	var all []Container
-	for _, known := range r.engines {
-		for _, c := range known.containers {
-			if r.robotOf(c) == e {
-				all = append(all, c)
-			}
+	for _, c := range e.robot.Containers {
+		if c.Engine != engine && r.robotOf(c) == e {
+			all = append(all, c)
+		}
+	}
+	for _, c := range r.engines[engine].containers {
+		if r.robotOf(c) == e {
+			all = append(all, c)
 		}
 	}
 	slices.SortFunc(all, func(a, b Container) int {

@@ -91,11 +91,13 @@ func (f *Fleet) Run(ctx context.Context, every time.Duration) {
 }
 
 // Observe tells the registry how all robots are now.
-func (f *Fleet) Observe() {
+func (f *Fleet) Observe() { f.observe(f.order...) }
+
+func (f *Fleet) observe(ids ...string) {
 	now := f.Now()
 	f.mu.Lock()
 	var seen []fleet.Observation
-	for _, id := range f.order {
+	for _, id := range ids {
 		seen = append(seen, f.robots[id].observations(now)...)
 	}
 	f.mu.Unlock()
@@ -153,7 +155,7 @@ func (f *Fleet) Set(id string, change func(*Condition)) {
 		r.late = nil
 	}
 	f.mu.Unlock()
-	f.Observe()
+	f.observe(id)
 }
 
 // Witness returns the fewest robots that ran at one time, and how often two

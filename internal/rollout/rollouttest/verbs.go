@@ -233,7 +233,7 @@ func (f *Fleet) act(robot string) (end func()) {
 		f.mu.Lock()
 		f.acting[robot]--
 		f.mu.Unlock()
-		f.Observe()
+		f.observe(robot)
 	}
 }
 
