@@ -24,10 +24,15 @@ import (
 // One engine and one registry serve the tests that do not harm them; each test
 // has containers of its own names. The engine starts when it is first needed.
 var (
-	engine = sync.OnceValues(func() (*dockertest.Engine, error) { return dockertest.NewEngine() })
+	engine = sync.OnceValues(func() (*dockertest.Engine, error) {
+		return dockertest.NewEngine("--add-runtime", secondRuntime+"=runc")
+	})
 	began  atomic.Bool
 	images *dockertest.Registry
 )
+
+// secondRuntime is a runtime beside the default one; the same program.
+const secondRuntime = "second"
 
 func shared(t testing.TB) *dockertest.Engine {
 	t.Helper()

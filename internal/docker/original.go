@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -21,14 +22,16 @@ const (
 
 // original is what the engine says of the old container and its image.
 type original struct {
-	raw     fields // of the container's inspection
-	seen    container.InspectResponse
-	image   container.Config // defaults of the old image
-	api     string           // version spoken with the engine
-	host    string           // the engine's own host name
-	restart container.RestartPolicy
-	found   string // state for labelFound
-	newID   string // the engine's id of the new image
+	raw   fields // of the container's inspection
+	seen  container.InspectResponse
+	image container.Config // defaults of the old image
+	api   string           // version spoken with the engine
+	// borrowed are the volumes, "name:destination", that VolumesFrom brings.
+	borrowed map[string]bool
+	host     string // the engine's own host name
+	restart  container.RestartPolicy
+	found    string // state for labelFound
+	newID    string // the engine's id of the new image
 }
 
 // plan computes the successor and refuses what could not be kept or undone.
@@ -73,6 +76,9 @@ func (w *work) original(ctx context.Context, old *member) (*original, error) {
 		}
 		return nil, err
 	}
+	if err := w.borrow(ctx, o); err != nil {
+		return nil, err
+	}
 	call, cancel := w.timed(ctx)
 	defer cancel()
 	info, err := w.s.Info(call, client.InfoOptions{})
@@ -81,6 +87,24 @@ func (w *work) original(ctx context.Context, old *member) (*original, error) {
 	}
 	o.host = info.Info.Name
 	return o, nil
+}
+
+// borrow notes the volumes that the container has from others.
+func (w *work) borrow(ctx context.Context, o *original) error {
+	o.borrowed = make(map[string]bool)
+	for _, from := range o.seen.HostConfig.VolumesFrom {
+		name, _, _ := strings.Cut(from, ":")
+		r, err := w.inspect(ctx, name)
+		if cerrdefs.IsNotFound(err) {
+			return rollout.Fatal(fmt.Errorf("this field cannot be kept: HostConfig.VolumesFrom: container %.64s is gone", name))
+		} else if err != nil {
+			return err
+		}
+		for _, m := range r.Container.Mounts {
+			o.borrowed[m.Name+":"+m.Destination] = true
+		}
+	}
+	return nil
 }
 
 // imageConfig returns an image's defaults and its id on the engine.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -162,7 +163,8 @@ func nameVolume(f fields, m container.MountPoint) error {
 	return nil
 }
 
-// anonymousVolumes are the volumes in use that no mount of the user's names.
+// anonymousVolumes are the volumes in use that no mount of the user's names and
+// no other container lends.
 func (o original) anonymousVolumes() []container.MountPoint {
 	named := make(map[string]bool)
 	for _, b := range o.seen.HostConfig.Binds {
@@ -178,7 +180,7 @@ func (o original) anonymousVolumes() []container.MountPoint {
 	}
 	var out []container.MountPoint
 	for _, m := range o.seen.Mounts {
-		if m.Type == mount.TypeVolume && m.Name != "" && !named[m.Destination] {
+		if m.Type == mount.TypeVolume && m.Name != "" && !named[m.Destination] && !o.borrowed[m.Name+":"+m.Destination] {
 			out = append(out, m)
 		}
 	}
@@ -239,14 +241,11 @@ func isMode(mode, name, id string) bool {
 // endpoint drops what the engine made up: addresses from its pool and the alias
 // that is the container's short id.
 func (o original) endpoint(e fields) error {
+	if !o.keepsMAC(e) {
+		delete(e, "MacAddress")
+	}
 	for _, k := range operational {
 		delete(e, k)
-	}
-	// Before API 1.44 a user's hardware address stands in Config.MacAddress and
-	// this one is generated. From 1.48 on, generated ones are random, so keeping
-	// the address is safe; in between, they follow from the IP address.
-	if versions.LessThan(o.api, "1.48") {
-		delete(e, "MacAddress")
 	}
 	var aliases []string
 	if raw, ok := e["Aliases"]; ok {
@@ -256,6 +255,27 @@ func (o original) endpoint(e fields) error {
 	}
 	aliases = slices.DeleteFunc(aliases, func(a string) bool { return a == shortID(o.seen.ID) })
 	return e.set("Aliases", aliases)
+}
+
+// keepsMAC reports whether an endpoint's hardware address may be the user's.
+// Before API 1.44 that one stands in Config.MacAddress and this one is
+// generated. From 1.48 on, generated ones are random, so keeping any is safe; in
+// between, they follow from the IPv4 address.
+func (o original) keepsMAC(e fields) bool {
+	if versions.LessThan(o.api, "1.44") {
+		return false
+	}
+	if !versions.LessThan(o.api, "1.48") {
+		return true
+	}
+	var mac, ip string
+	_, _ = json.Unmarshal(e["MacAddress"], &mac), json.Unmarshal(e["IPAddress"], &ip)
+	a, err := netip.ParseAddr(ip)
+	if err != nil || !a.Is4() {
+		return true
+	}
+	b := a.As4()
+	return mac != fmt.Sprintf("02:42:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3])
 }
 
 func shortID(id string) string { return id[:min(12, len(id))] }
