@@ -32,6 +32,7 @@ need_test() {
   [ -e /usr/include/fastdds/dds/domain/DomainParticipant.hpp ] || want libfastrtps-dev libfastcdr-dev
   has dockerd || want docker.io
   has etcd || want etcd-server
+  [ -x /usr/sbin/sshd ] || has sshd || want openssh-server
   has ip || want iproute2
   has openssl || want openssl
   browser >/dev/null || want chromium

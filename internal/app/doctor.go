@@ -314,7 +314,9 @@ func (d *doctor) engines(ctx context.Context, all []config.Engine) {
 func newEngines(all []config.Engine, apply func(fleet.EngineObserved), log *slog.Logger) (*docker.Engines, error) {
 	endpoints := make([]docker.Endpoint, 0, len(all))
 	for _, e := range all {
-		endpoints = append(endpoints, docker.Endpoint{Name: e.Name, URL: e.URL, TLS: docker.TLS(e.TLS)})
+		endpoints = append(endpoints, docker.Endpoint{
+			Name: e.Name, URL: e.URL, TLS: docker.TLS(e.TLS), SSH: docker.SSH(e.SSH), Site: e.Site,
+		})
 	}
 	return docker.NewEngines(endpoints, apply, docker.Options{}, log)
 }

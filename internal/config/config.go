@@ -66,6 +66,15 @@ type Engine struct {
 	Name string `yaml:"name"`
 	URL  string `yaml:"url"`
 	TLS  TLS    `yaml:"tls"`
+	SSH  SSH    `yaml:"ssh"`
+	// Site is where the engine is: those of one site share Pull.Parallel.
+	Site string `yaml:"site"`
+}
+
+// SSH names the files of an ssh connection.
+type SSH struct {
+	Key        string `yaml:"key"`
+	KnownHosts string `yaml:"known_hosts"`
 }
 
 // TLS names the files of a client's TLS identity.

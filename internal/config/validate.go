@@ -100,13 +100,19 @@ func (c *Config) checkEngines(problem func(key, format string, args ...any)) {
 		u, err := url.Parse(e.URL)
 		switch {
 		case err != nil || u.Scheme == "":
-			problem(key+".url", "%q: want unix:///path or tcp://host:port", e.URL)
-		case u.Scheme != "unix" && u.Scheme != "tcp":
-			problem(key+".url", "scheme %q is not supported: want unix or tcp", u.Scheme)
+			problem(key+".url", "%q: want unix:///path, tcp://host:port or ssh://user@host", e.URL)
+		case u.Scheme != "unix" && u.Scheme != "tcp" && u.Scheme != "ssh":
+			problem(key+".url", "scheme %q is not supported: want unix, tcp or ssh", u.Scheme)
 		case u.Scheme == "unix" && u.Path == "":
 			problem(key+".url", "%q has no path", e.URL)
 		case u.Scheme == "tcp" && u.Port() == "":
 			problem(key+".url", "%q has no port", e.URL)
+		case u.Scheme == "ssh" && (u.User.Username() == "" || u.Hostname() == ""):
+			problem(key+".url", "%q is not ssh://user@host", e.URL)
+		case u.Scheme == "ssh" && (e.SSH.Key == "" || e.SSH.KnownHosts == ""):
+			problem(key+".ssh", "wants key and known_hosts")
+		case u.Scheme != "ssh" && e.SSH != (SSH{}):
+			problem(key+".ssh", "needs an ssh:// url")
 		}
 		if (e.TLS.Cert == "") != (e.TLS.Key == "") {
 			problem(key+".tls", "cert and key go together")

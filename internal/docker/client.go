@@ -97,7 +97,7 @@ func (c *Client) connect(ctx context.Context) (*session, error) {
 	hc := &http.Client{Transport: c.transport, CheckRedirect: client.CheckRedirect}
 	// In this order: the library's own transport would take a proxy from the
 	// environment for a tcp:// address.
-	cli, err := client.New(client.WithHost(c.endpoint.URL), client.WithHTTPClient(hc))
+	cli, err := client.New(client.WithHost(c.endpoint.library()), client.WithHTTPClient(hc))
 	if err != nil {
 		return nil, err
 	}

@@ -19,9 +19,15 @@ import (
 // Endpoint says how one engine is reached.
 type Endpoint struct {
 	Name string // unique, as the inventory and the plan call the engine
-	// URL is unix:///path, or tcp://host:port.
+	// URL is unix:///path, tcp://host:port or ssh://user@host[:port][/path]. By
+	// ssh the far docker command finds the engine, unless the path of its socket
+	// is given.
 	URL string
 	TLS TLS // for tcp; zero means plain TCP
+	SSH SSH // for ssh
+	// Site is the place whose network the engine shares with others; see
+	// Options.Parallel.
+	Site string
 }
 
 // TLS names the files of a mutual TLS connection (PEM).
@@ -29,8 +35,7 @@ type TLS struct {
 	CA, Cert, Key string
 }
 
-// dialer opens a connection to an engine. It is the seam at which further
-// transports (ssh) join.
+// dialer opens a connection to an engine.
 type dialer func(ctx context.Context) (net.Conn, error)
 
 // transport is an HTTP transport to the endpoint. Connections that idle are
@@ -72,9 +77,24 @@ func (e Endpoint) dialer(u *url.URL) (dialer, error) {
 		return func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "unix", u.Path) }, nil
 	case u.Scheme == "tcp" && u.Port() != "" && u.Path == "":
 		return func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "tcp", u.Host) }, nil
+	case u.Scheme == "ssh":
+		h, err := newSSHHost(u, e.SSH, d)
+		if err != nil {
+			return nil, err
+		}
+		return h.dial, nil
 	default:
-		return nil, fmt.Errorf("url: %q is neither unix:///path nor tcp://host:port", e.URL)
+		return nil, fmt.Errorf("url: %q is none of unix:///path, tcp://host:port, ssh://user@host", e.URL)
 	}
+}
+
+// library is the address that the client library is given. It knows no ssh and
+// dials nothing itself.
+func (e Endpoint) library() string {
+	if strings.HasPrefix(e.URL, "ssh://") {
+		return "http://" + client.DummyHost
+	}
+	return e.URL
 }
 
 // base is the first part of the URLs of raw calls.

@@ -107,7 +107,10 @@ func TestEndpointErrorsNameTheField(t *testing.T) {
 	good := newAuthority(t).client()
 	for says, e := range map[string]Endpoint{
 		"without a name":         {URL: "unix:///x"},
-		"engine e: url: ":        {Name: "e", URL: "ssh://robot"},
+		"engine e: url: ":        {Name: "e", URL: "http://robot"},
+		"is not ssh://user@host": {Name: "e", URL: "ssh://robot"},
+		"ssh key: open":          {Name: "e", URL: "ssh://u@robot", SSH: SSH{Key: "/none"}},
+		"ssh key: " + empty:      {Name: "e", URL: "ssh://u@robot", SSH: SSH{Key: empty}},
 		"engine e: tls: needs":   {Name: "e", URL: "unix:///x", TLS: good},
 		"engine e: tls ca: open": {Name: "e", URL: "tcp://h:1", TLS: TLS{CA: "/none"}},
 		"tls ca: no certificate": {Name: "e", URL: "tcp://h:1", TLS: TLS{CA: empty}},
