@@ -142,7 +142,7 @@ func (a *app) openInventory(context.Context) error {
 
 func (a *app) openEngines(context.Context) error {
 	var err error
-	a.engines, err = newEngines(a.cfg.Engines, func(o fleet.EngineObserved) { a.registry.Apply(time.Now(), o) }, a.log)
+	a.engines, err = newEngines(a.cfg.Engines, a.cfg.Pull, func(o fleet.EngineObserved) { a.registry.Apply(time.Now(), o) }, a.log)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (a *app) openRollouts() {
 		Store: store, Elector: etcd.Elector{Client: a.etcd}, Engine: a.engines, Registry: a.registry, Log: a.log,
 		DomainOK: a.following.Load,
 	})
-	a.rollouts = rollout.NewService(store, &docker.Resolver{}, a.runner)
+	a.rollouts = rollout.NewService(store, &docker.Resolver{Keychain: credentials(a.cfg.Pull)}, a.runner)
 }
 
 func (a *app) openServer() {

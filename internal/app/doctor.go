@@ -265,7 +265,7 @@ func (d *doctor) engines(ctx context.Context, all []config.Engine) {
 	}
 	var mu sync.Mutex
 	seen := make(map[string]fleet.EngineObserved)
-	engines, err := newEngines(all, func(o fleet.EngineObserved) {
+	engines, err := newEngines(all, config.Pull{}, func(o fleet.EngineObserved) {
 		mu.Lock()
 		defer mu.Unlock()
 		if o.Containers == nil {
@@ -311,12 +311,25 @@ func (d *doctor) engines(ctx context.Context, all []config.Engine) {
 }
 
 // newEngines makes the adapters of the configured engines.
-func newEngines(all []config.Engine, apply func(fleet.EngineObserved), log *slog.Logger) (*docker.Engines, error) {
+func newEngines(all []config.Engine, pull config.Pull, apply func(fleet.EngineObserved), log *slog.Logger) (*docker.Engines, error) {
 	endpoints := make([]docker.Endpoint, 0, len(all))
 	for _, e := range all {
 		endpoints = append(endpoints, docker.Endpoint{
 			Name: e.Name, URL: e.URL, TLS: docker.TLS(e.TLS), SSH: docker.SSH(e.SSH), Site: e.Site,
 		})
 	}
-	return docker.NewEngines(endpoints, apply, docker.Options{}, log)
+	o := docker.Options{Parallel: pull.Parallel, Mirror: pull.Mirror, Keychain: credentials(pull)}
+	for _, s := range pull.Sites {
+		o.Sites = append(o.Sites, docker.Site(s))
+	}
+	return docker.NewEngines(endpoints, apply, o, log)
+}
+
+// credentials are those of the configured registries.
+func credentials(pull config.Pull) docker.Credentials {
+	all := make(docker.Credentials, len(pull.Registries))
+	for _, r := range pull.Registries {
+		all[r.Host] = docker.Credential{Username: r.Username, PasswordFile: r.PasswordFile}
+	}
+	return all
 }

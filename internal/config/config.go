@@ -26,6 +26,7 @@ type Config struct {
 	Domains   []Domain      `yaml:"domains"`
 	Security  Security      `yaml:"security"`
 	Engines   []Engine      `yaml:"engines"`
+	Pull      Pull          `yaml:"pull"`
 	Inventory string        `yaml:"inventory"`
 	Robots    []Robot       `yaml:"robots"`
 	Groups    []Group       `yaml:"groups"`
@@ -69,6 +70,28 @@ type Engine struct {
 	SSH  SSH    `yaml:"ssh"`
 	// Site is where the engine is: those of one site share Pull.Parallel.
 	Site string `yaml:"site"`
+}
+
+// Pull is how images come to the engines.
+type Pull struct {
+	Parallel   int        `yaml:"parallel"` // pulls of one site at one time; 0: no limit
+	Mirror     string     `yaml:"mirror"`
+	Sites      []Site     `yaml:"sites"`
+	Registries []Registry `yaml:"registries"`
+}
+
+// Site has another limit and mirror than Pull.
+type Site struct {
+	Name     string `yaml:"name"`
+	Parallel int    `yaml:"parallel"`
+	Mirror   string `yaml:"mirror"`
+}
+
+// Registry is a registry that wants to know who we are.
+type Registry struct {
+	Host         string `yaml:"host"`
+	Username     string `yaml:"username"`
+	PasswordFile string `yaml:"password_file"`
 }
 
 // SSH names the files of an ssh connection.

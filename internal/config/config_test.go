@@ -17,6 +17,7 @@ func TestTheSampleFileShowsTheDefaults(t *testing.T) {
 	require.NoError(t, unmarshal(b, &sample))
 	want := Default()
 	want.Domains, want.Engines, want.Robots, want.Groups = []Domain{}, []Engine{}, []Robot{}, []Group{}
+	want.Pull.Sites, want.Pull.Registries = []Site{}, []Registry{}
 	want.Etcd.Endpoints, want.Auth.Origins = []string{}, []string{}
 	assert.Equal(t, want, sample)
 
@@ -67,6 +68,11 @@ func TestErrorsNameTheKey(t *testing.T) {
 		{"engines: [{name: a, url: 'ssh://u@robot', ssh: {key: k}}]", "engines[0].ssh: wants key and known_hosts"},
 		{"engines: [{name: a, url: 'unix:///a', ssh: {key: k}}]", "engines[0].ssh: needs an ssh:// url"},
 		{"engines: [{name: a, url: 'unix:///a'}, {name: a, url: 'unix:///b'}]", "engines[1].name: \"a\" is there twice"},
+		{"pull: {parallel: -1}", "pull.parallel: -1: at least 0"},
+		{"pull: {mirror: 'https://m'}", "pull.mirror: \"https://m\" is not host[:port]"},
+		{"pull: {sites: [{parallel: 2}]}", "pull.sites[0].name: is missing"},
+		{"pull: {sites: [{name: a}, {name: a}]}", "pull.sites[1].name: \"a\" is there twice"},
+		{"pull: {registries: [{host: r, username: u}]}", "pull.registries[0]: wants username and password_file"},
 		{robot + "{id: r1, namespace: /r2}]", "robot r1: id: is there twice, as robots[0] and robots[1]"},
 		{robot + "{id: r2, namespace: /r1}]", "robot r2: namespace: /r1 in domain 0 is robot r1 already"},
 		{robot + "{id: r2, namespace: r2}]", "robot r2: namespace: \"r2\" is not an absolute ROS namespace"},

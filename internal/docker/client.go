@@ -28,6 +28,10 @@ type Options struct {
 	ListEvery time.Duration
 	// Keychain has the registries' credentials; nil means anonymous.
 	Keychain authn.Keychain
+	// Parallel and Mirror are those of a site that Sites does not name.
+	Parallel int
+	Mirror   string
+	Sites    []Site
 }
 
 func (o Options) withDefaults() Options {
@@ -52,6 +56,7 @@ func (anonymous) Resolve(authn.Resource) (authn.Authenticator, error) { return a
 type Client struct {
 	endpoint  Endpoint
 	opts      Options
+	site      *site
 	log       *slog.Logger
 	transport *http.Transport
 
@@ -68,8 +73,12 @@ func NewClient(e Endpoint, o Options, log *slog.Logger) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	all, err := sites([]Endpoint{e}, o)
+	if err != nil {
+		return nil, err
+	}
 	return &Client{
-		endpoint: e, opts: o.withDefaults(), transport: t,
+		endpoint: e, opts: o.withDefaults(), site: all[e.Site], transport: t,
 		log: log.With("engine", e.Name),
 	}, nil
 }

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/moby/moby/client"
@@ -24,7 +25,8 @@ func (w *work) need() int64 {
 const unknownFree = -1
 
 // free is the space on the engine's data root in bytes. The Engine API does not
-// tell it, so it is known of engines on this machine alone.
+// tell it, so it is known of engines on this machine alone; a Unix socket may
+// also be the near end of a tunnel, so the host's name must be ours, too.
 func (w *work) free(ctx context.Context) (int64, error) {
 	if !strings.HasPrefix(w.endpoint.URL, "unix://") {
 		return unknownFree, nil
@@ -34,6 +36,9 @@ func (w *work) free(ctx context.Context) (int64, error) {
 	info, err := w.s.Info(call, client.InfoOptions{})
 	if err != nil {
 		return unknownFree, fmt.Errorf("ask engine for its data root: %w", err)
+	}
+	if host, err := os.Hostname(); err != nil || info.Info.Name != host {
+		return unknownFree, nil //nolint:nilerr // not known to be ours
 	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(info.Info.DockerRootDir, &fs); err != nil {

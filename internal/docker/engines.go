@@ -24,6 +24,10 @@ var _ rollout.Engine = (*Engines)(nil)
 // apply is called from one goroutine per engine and must not block for long.
 // The error names the endpoint and its field.
 func NewEngines(endpoints []Endpoint, apply func(fleet.EngineObserved), o Options, log *slog.Logger) (*Engines, error) {
+	shared, err := sites(endpoints, o)
+	if err != nil {
+		return nil, err
+	}
 	e := &Engines{clients: make(map[string]*Client, len(endpoints)), apply: apply}
 	for _, p := range endpoints {
 		if _, ok := e.clients[p.Name]; ok {
@@ -33,6 +37,7 @@ func NewEngines(endpoints []Endpoint, apply func(fleet.EngineObserved), o Option
 		if err != nil {
 			return nil, err
 		}
+		c.site = shared[p.Site]
 		e.clients[p.Name] = c
 	}
 	return e, nil

@@ -10,6 +10,7 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/containerd/errdefs/pkg/errhttp"
+	"github.com/distribution/reference"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/moby/moby/api/pkg/authconfig"
@@ -23,36 +24,47 @@ import (
 // Pull makes the target's image present by digest. An image that is there
 // already costs one small call. It is Fatal when the registry does not know the
 // image, refuses access, or has none for the engine's platform; everything else
-// is worth another try, an engine without space for it included.
+// is worth another try, an engine without space for it included. It waits while the
+// site pulls as much as it may. A layer that is cut off is the engine's to go on
+// with: it asks for the rest, five times by default.
 func (c *Client) Pull(ctx context.Context, t rollout.Target, report func(rollout.Progress)) error {
 	w, err := c.begin(ctx, t)
 	if err != nil {
 		return err
 	}
-	return w.pull(ctx, report)
-}
-
-func (w *work) pull(ctx context.Context, report func(rollout.Progress)) error {
-	t := w.t
-	if err := w.runsHere(); err != nil {
-		return fmt.Errorf("pull image %s: %w", t.Image.ByDigest(), err)
-	}
-	here, err := w.present(ctx)
-	if err == nil && !here {
-		err = w.fits(ctx)
-	}
-	if err == nil && !here {
-		if err = w.fetch(ctx, report); err == nil {
-			here, err = w.present(ctx)
-		}
-	}
-	if err == nil && !here {
-		err = errors.New("the engine took it and does not have it")
-	}
-	if err != nil {
+	if err := w.pull(ctx, report); err != nil {
 		return fmt.Errorf("pull image %s: %w", t.Image.ByDigest(), err)
 	}
 	return nil
+}
+
+func (w *work) pull(ctx context.Context, report func(rollout.Progress)) error {
+	if err := w.runsHere(); err != nil {
+		return err
+	}
+	here, err := w.present(ctx)
+	if err != nil || here {
+		return err
+	}
+	if err := w.fits(ctx); err != nil {
+		return err
+	}
+	if err := w.site.enter(ctx); err != nil {
+		return err
+	}
+	defer w.site.leave()
+	mirrored := w.mirror(ctx, report)
+	if err := w.fetch(ctx, w.t.Image.Repository, report); err != nil {
+		return err
+	}
+	if mirrored != "" {
+		w.forget(ctx, mirrored)
+	}
+	here, err = w.present(ctx)
+	if err == nil && !here {
+		err = errors.New("the engine took it and does not have it")
+	}
+	return err
 }
 
 // runsHere refuses an image that is known to have no platform of the engine's.
@@ -89,15 +101,45 @@ func (w *work) present(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// fetch pulls and reads the engine's report to its end: a pull that fails half
-// way is answered with success first.
-func (w *work) fetch(ctx context.Context, report func(rollout.Progress)) error {
-	auth, err := w.auth()
+// mirror pulls by the site's mirror and returns the reference that the engine
+// then has. It may fail: the image's own registry has it all. That one is asked
+// in any case, since the engine takes the name by which the container is to run
+// from nobody else; it need not send the layers again.
+func (w *work) mirror(ctx context.Context, report func(rollout.Progress)) string {
+	if w.site.Mirror == "" {
+		return ""
+	}
+	n, err := reference.ParseNormalizedNamed(w.t.Image.Repository)
+	if err != nil || reference.Domain(n) == w.site.Mirror {
+		return ""
+	}
+	repo := w.site.Mirror + "/" + reference.Path(n)
+	if err := w.fetch(ctx, repo, report); err != nil {
+		w.log.Warn("the mirror does not help", "mirror", w.site.Mirror, "err", err)
+		return ""
+	}
+	return repo + "@" + w.t.Image.Digest
+}
+
+// forget takes the mirror's name from the image, so that it does not outlive it.
+func (w *work) forget(ctx context.Context, ref string) {
+	ctx, cancel := w.timed(ctx)
+	defer cancel()
+	if _, err := w.s.ImageRemove(ctx, ref, client.ImageRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
+		w.log.Warn("the mirror's name stays on the image", "image", ref, "err", err)
+	}
+}
+
+// fetch pulls the target's digest from a repository and reads the engine's
+// report to its end: a pull that fails half way is answered with success first.
+func (w *work) fetch(ctx context.Context, repository string, report func(rollout.Progress)) error {
+	ref := repository + "@" + w.t.Image.Digest
+	auth, err := w.auth(repository)
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	resp, err := w.s.ImagePull(ctx, w.t.Image.ByDigest(), client.ImagePullOptions{RegistryAuth: auth})
+	resp, err := w.s.ImagePull(ctx, ref, client.ImagePullOptions{RegistryAuth: auth})
 	if err != nil {
 		return pullError(err)
 	}
@@ -106,22 +148,22 @@ func (w *work) fetch(ctx context.Context, report func(rollout.Progress)) error {
 		if err != nil {
 			return err
 		}
-		if p.take(m) {
-			report(p.sum())
-		}
 		if m.Error != nil {
 			return pullError(streamError(m.Error))
 		}
+		if p.take(m) {
+			report(p.sum())
+		}
 	}
-	w.log.Info("image pulled", "image", w.t.Image.ByDigest(), "took", time.Since(began).Round(time.Millisecond))
+	w.log.Info("image pulled", "image", ref, "took", time.Since(began).Round(time.Millisecond))
 	return nil
 }
 
-// auth is the registry's credential in the Engine's encoding.
-func (w *work) auth() (string, error) {
-	repo, err := name.NewRepository(w.t.Image.Repository)
+// auth is the credential of a repository's registry in the Engine's encoding.
+func (w *work) auth(repository string) (string, error) {
+	repo, err := name.NewRepository(repository)
 	if err != nil {
-		return "", rollout.Fatal(fmt.Errorf("repository %q: %w", w.t.Image.Repository, err))
+		return "", rollout.Fatal(fmt.Errorf("repository %q: %w", repository, err))
 	}
 	a, err := w.opts.Keychain.Resolve(repo)
 	if err != nil {

@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -179,22 +178,24 @@ func (c *sshConn) SetReadDeadline(time.Time) error { return nil }
 // SetWriteDeadline does nothing.
 func (c *sshConn) SetWriteDeadline(time.Time) error { return nil }
 
-// note keeps the beginning of what is written to it.
+// note keeps the end of what is written to it by another goroutine.
 type note struct {
 	mu sync.Mutex
-	b  bytes.Buffer
+	tail
 }
 
 func (n *note) Write(b []byte) (int, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.b.Write(b[:min(len(b), 4<<10-n.b.Len())])
-	return len(b), nil
+	return n.tail.Write(b)
 }
 
-// String is the last line for people, ": no such command".
+// String is the last line for people, ": no such command"; empty without one.
 func (n *note) String() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return words(n.b.Bytes())
+	if line := n.line(); line != "" {
+		return ": " + line
+	}
+	return ""
 }

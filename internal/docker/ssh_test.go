@@ -119,12 +119,12 @@ func TestEngineOverSSH(t *testing.T) {
 			defer c.Close()
 			target := r.t1
 			target.Generation += uint64(i)
-			require.NoError(t, c.Pull(r.ctx(), target, silent))
+			require.NoError(t, c.Pull(r.ctx(), target, noReport))
 			require.NoError(t, c.Replace(r.ctx(), target))
 			require.Equal(t, rollout.Pass, c.Probe(r.ctx(), target, rollout.Check{Name: "x", Command: []string{"/agent", "-exit", "0"}}).Outcome)
 			p, err := c.Preview(r.ctx(), target)
 			require.NoError(t, err)
-			require.EqualValues(t, unknownSpace, p.Free, "the far disk is not ours to look at")
+			require.EqualValues(t, unknownFree, p.Free, "the far disk is not ours to look at")
 			require.NoError(t, c.Commit(r.ctx(), target))
 		})
 	}

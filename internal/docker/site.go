@@ -1,0 +1,67 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+)
+
+// Site is a place whose engines share a way to the registries.
+type Site struct {
+	Name string // as Endpoint.Site has it
+	// Parallel is how many of its engines may pull at one time; 0 sets no limit.
+	Parallel int
+	// Mirror is a registry, "host[:port]", that is asked for an image's layers
+	// first; empty means none.
+	Mirror string
+}
+
+// site is a Site at work.
+type site struct {
+	Site
+	slots chan struct{} // nil without a limit
+}
+
+func newSite(s Site) *site {
+	out := &site{Site: s}
+	if s.Parallel > 0 {
+		out.slots = make(chan struct{}, s.Parallel)
+	}
+	return out
+}
+
+// enter waits for the right to pull; leave gives it back.
+func (s *site) enter(ctx context.Context) error {
+	if s.slots == nil {
+		return nil
+	}
+	select {
+	case s.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for one of the %d pulls of site %q to end: %w", s.Parallel, s.Name, ctx.Err())
+	}
+}
+
+func (s *site) leave() {
+	if s.slots != nil {
+		<-s.slots
+	}
+}
+
+// sites makes the sites of the endpoints. One that the options do not name is
+// like the default, and has limits of its own.
+func sites(endpoints []Endpoint, o Options) (map[string]*site, error) {
+	all := make(map[string]*site)
+	for _, s := range o.Sites {
+		if all[s.Name] != nil {
+			return nil, fmt.Errorf("site %s: is given twice", s.Name)
+		}
+		all[s.Name] = newSite(s)
+	}
+	for _, e := range endpoints {
+		if all[e.Site] == nil {
+			all[e.Site] = newSite(Site{Name: e.Site, Parallel: o.Parallel, Mirror: o.Mirror})
+		}
+	}
+	return all, nil
+}
