@@ -86,7 +86,9 @@ func newApp(ctx context.Context, cfg config.Config, o Options, log *slog.Logger)
 			return nil, err
 		}
 	}
-	a.openRollouts()
+	if err := a.openRollouts(); err != nil {
+		return nil, err
+	}
 	a.openServer()
 	return a, nil
 }
@@ -179,13 +181,18 @@ func (a *app) openDomains(context.Context) error {
 	return nil
 }
 
-func (a *app) openRollouts() {
+func (a *app) openRollouts() error {
 	store := etcd.NewStore(a.etcd)
 	a.runner = rollout.NewRunner(rollout.RunnerOptions{
 		Store: store, Elector: etcd.Elector{Client: a.etcd}, Engine: a.engines, Registry: a.registry, Log: a.log,
 		DomainOK: a.following.Load,
 	})
-	a.rollouts = rollout.NewService(store, &docker.Resolver{Keychain: credentials(a.cfg.Pull)}, a.runner)
+	resolver, err := newResolver(&a.cfg)
+	if err != nil {
+		return err
+	}
+	a.rollouts = rollout.NewService(store, resolver, a.runner)
+	return nil
 }
 
 func (a *app) openServer() {

@@ -325,6 +325,19 @@ func newEngines(all []config.Engine, pull config.Pull, apply func(fleet.EngineOb
 	return docker.NewEngines(endpoints, apply, o, log)
 }
 
+// newResolver makes what pins images to digests.
+func newResolver(c *config.Config) (*docker.Resolver, error) {
+	rules := make([]docker.SignatureRule, 0, len(c.Signatures))
+	for _, s := range c.Signatures {
+		rules = append(rules, docker.SignatureRule(s))
+	}
+	signatures, err := docker.NewSignatures(rules)
+	if err != nil {
+		return nil, err
+	}
+	return &docker.Resolver{Keychain: credentials(c.Pull), Signatures: signatures}, nil
+}
+
 // credentials are those of the configured registries.
 func credentials(pull config.Pull) docker.Credentials {
 	all := make(docker.Credentials, len(pull.Registries))

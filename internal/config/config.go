@@ -20,20 +20,22 @@ import (
 
 // Config is everything that can be set. deploy/muster.yaml explains each key.
 type Config struct {
-	Listen    string        `yaml:"listen"`
-	Name      string        `yaml:"name"`
-	Log       Log           `yaml:"log"`
-	Domains   []Domain      `yaml:"domains"`
-	Security  Security      `yaml:"security"`
-	Engines   []Engine      `yaml:"engines"`
-	Pull      Pull          `yaml:"pull"`
-	Inventory string        `yaml:"inventory"`
-	Robots    []Robot       `yaml:"robots"`
-	Groups    []Group       `yaml:"groups"`
-	Etcd      Etcd          `yaml:"etcd"`
-	Auth      Auth          `yaml:"auth"`
-	Stream    Stream        `yaml:"stream"`
-	Shutdown  time.Duration `yaml:"shutdown"`
+	Listen    string   `yaml:"listen"`
+	Name      string   `yaml:"name"`
+	Log       Log      `yaml:"log"`
+	Domains   []Domain `yaml:"domains"`
+	Security  Security `yaml:"security"`
+	Engines   []Engine `yaml:"engines"`
+	Pull      Pull     `yaml:"pull"`
+	Inventory string   `yaml:"inventory"`
+	// Signatures are the rules of who must have signed images.
+	Signatures []Signature   `yaml:"signatures"`
+	Robots     []Robot       `yaml:"robots"`
+	Groups     []Group       `yaml:"groups"`
+	Etcd       Etcd          `yaml:"etcd"`
+	Auth       Auth          `yaml:"auth"`
+	Stream     Stream        `yaml:"stream"`
+	Shutdown   time.Duration `yaml:"shutdown"`
 }
 
 // Log says how much is logged, and how.
@@ -78,6 +80,15 @@ type Pull struct {
 	Mirror     string     `yaml:"mirror"`
 	Sites      []Site     `yaml:"sites"`
 	Registries []Registry `yaml:"registries"`
+}
+
+// Signature says who must have signed the images of some repositories.
+type Signature struct {
+	Repository  string `yaml:"repository"`
+	Key         string `yaml:"key"`
+	Issuer      string `yaml:"issuer"`
+	Subject     string `yaml:"subject"`
+	TrustedRoot string `yaml:"trusted_root"`
 }
 
 // Site has another limit and mirror than Pull.

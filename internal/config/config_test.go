@@ -17,6 +17,7 @@ func TestTheSampleFileShowsTheDefaults(t *testing.T) {
 	require.NoError(t, unmarshal(b, &sample))
 	want := Default()
 	want.Domains, want.Engines, want.Robots, want.Groups = []Domain{}, []Engine{}, []Robot{}, []Group{}
+	want.Signatures = []Signature{}
 	want.Pull.Sites, want.Pull.Registries = []Site{}, []Registry{}
 	want.Etcd.Endpoints, want.Auth.Origins = []string{}, []string{}
 	assert.Equal(t, want, sample)
@@ -68,6 +69,9 @@ func TestErrorsNameTheKey(t *testing.T) {
 		{"engines: [{name: a, url: 'ssh://u@robot', ssh: {key: k}}]", "engines[0].ssh: wants key and known_hosts"},
 		{"engines: [{name: a, url: 'unix:///a', ssh: {key: k}}]", "engines[0].ssh: needs an ssh:// url"},
 		{"engines: [{name: a, url: 'unix:///a'}, {name: a, url: 'unix:///b'}]", "engines[1].name: \"a\" is there twice"},
+		{"signatures: [{key: k}]", "signatures[0].repository: is missing"},
+		{"signatures: [{repository: '*', key: k, issuer: i}]", "signatures[0]: wants either key, or issuer, subject and trusted_root"},
+		{"signatures: [{repository: '*', issuer: i}]", "signatures[0]: wants either key, or issuer, subject and trusted_root"},
 		{"pull: {parallel: -1}", "pull.parallel: -1: at least 0"},
 		{"pull: {mirror: 'https://m'}", "pull.mirror: \"https://m\" is not host[:port]"},
 		{"pull: {sites: [{parallel: 2}]}", "pull.sites[0].name: is missing"},

@@ -53,6 +53,7 @@ func (c *Config) Validate() error {
 	}
 	c.checkEngines(problem)
 	c.checkPull(problem)
+	c.checkSignatures(problem)
 	c.checkRobots(problem)
 	return errors.Join(problems...)
 }
@@ -154,5 +155,19 @@ func (c *Config) checkPull(problem func(key, format string, args ...any)) {
 			problem(key, "wants username and password_file")
 		}
 		seen[r.Host] = true
+	}
+}
+
+func (c *Config) checkSignatures(problem func(key, format string, args ...any)) {
+	for i, s := range c.Signatures {
+		key := fmt.Sprintf("signatures[%d]", i)
+		identity := s.Issuer != "" && s.Subject != "" && s.TrustedRoot != ""
+		none := s.Issuer == "" && s.Subject == "" && s.TrustedRoot == ""
+		switch {
+		case s.Repository == "":
+			problem(key+".repository", "is missing")
+		case s.Key != "" && !none, s.Key == "" && !identity:
+			problem(key, "wants either key, or issuer, subject and trusted_root")
+		}
 	}
 }

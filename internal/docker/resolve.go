@@ -28,13 +28,16 @@ type Resolver struct {
 	Timeout time.Duration
 	// Transport is the way to the registries; nil means the default one.
 	Transport http.RoundTripper
+	// Signatures says which images must be signed, and by whom; nil asks none.
+	Signatures *Signatures
 }
 
 var _ rollout.Resolver = (*Resolver)(nil)
 
 // Resolve asks the registry for the digest of a tag, or confirms that of a
-// digest, and for its manifests by platform. A reference that is malformed, unknown or
-// refused is a Fatal error.
+// digest, and for its manifests by platform. A reference that is malformed,
+// unknown or refused is a Fatal error, and so is one that is not signed as it
+// must be. The signature is over the digest, by which alone the engines pull.
 func (r *Resolver) Resolve(ctx context.Context, ref string) (rollout.PinnedImage, error) {
 	timeout := r.Timeout
 	if timeout == 0 {
@@ -59,6 +62,10 @@ func (r *Resolver) Resolve(ctx context.Context, ref string) (rollout.PinnedImage
 		if !slices.Contains(p.Platforms, m.Platform) {
 			p.Platforms = append(p.Platforms, m.Platform)
 		}
+	}
+	p.SignedBy, err = r.Signatures.verify(ctx, n.Context().Digest(p.Digest), r.options(ctx))
+	if err != nil {
+		return rollout.PinnedImage{}, err
 	}
 	return p, nil
 }
