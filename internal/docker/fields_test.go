@@ -446,6 +446,8 @@ func fill(v reflect.Value) {
 		v.SetInt(7)
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		v.SetUint(7)
+	default:
+		panic("no value for a " + v.Kind().String())
 	}
 }
 
