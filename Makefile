@@ -51,6 +51,7 @@ check: ## format, lint, generated files, web lint and types
 	@test -z "$$(gofumpt -l cmd internal msgs sim web/*.go | tee /dev/stderr)"
 	golangci-lint run ./...
 	go mod tidy -diff
+	@cd cmd/muster-rclgo && test -z "$$(go mod tidy -e -diff 2>/dev/null | tee /dev/stderr)" # -e: rclgo is not listed there
 	go generate ./msgs/...
 	@git diff --exit-code --stat -- msgs || { echo "make check: go generate changed msgs"; exit 1; }
 	shellcheck deploy/*.sh .ci/run
