@@ -4,6 +4,7 @@ import "./ui/base.css";
 import "./ui/layout.css";
 import "./ui/parts.css";
 import "./ui/forms.css";
+import "./ui/inspect.css";
 import "./ui/map.css";
 import { render } from "preact";
 import { app } from "./pages/app";

@@ -4,6 +4,8 @@ import { expect, test } from "./fixture";
 const pages: readonly { name: string; path: string; wait: string }[] = [
   { name: "robots", path: "/", wait: "robot6" },
   { name: "a robot", path: "/robots/robot3", wait: "/dev/ttyUSB0" },
+  { name: "a topic", path: "/robots/robot3?topic=%2Frobot3%2Fscan", wait: "frame_id" },
+  { name: "a node", path: "/robots/robot3?node=%2Frobot3%2Fdriver", wait: "max_speed" },
   { name: "rollouts", path: "/rollouts", wait: "No rollouts yet" },
   { name: "a new rollout", path: "/rollouts?roll-out=all", wait: "pinned to its digest" },
   { name: "events", path: "/events", wait: "robot6 is offline" },

@@ -65,39 +65,3 @@ test("events and engines have their pages", async ({ page }) => {
   await expect(engine).toContainText("down");
   await expect(engine).toContainText("connection refused");
 });
-
-test("a topic is opened by link, renewed, paused and closed", async ({ page }) => {
-  await page.goto("/robots/robot1");
-  const detail = page.getByRole("complementary", { name: "Robot robot1" });
-  await detail.getByRole("link", { name: "/robot1/odom" }).click();
-  await expect(page).toHaveURL(/topic=%2Frobot1%2Fodom/);
-  await page.reload();
-  const topic = detail.getByRole("region", { name: "Topic /robot1/odom" });
-  await expect(topic).toContainText("frame_id: robot1/odom");
-  await expect(topic).toContainText("covariance [36]");
-  const n = topic.getByRole("listitem").filter({ hasText: /^n: / });
-  const first = await n.textContent();
-  await expect(n).not.toHaveText(first ?? "");
-  await topic.getByRole("button", { name: "Pause" }).click();
-  const held = await n.textContent();
-  await page.waitForTimeout(1500);
-  await expect(n).toHaveText(held ?? "");
-  await topic.getByRole("link", { name: "Close topic" }).click();
-  await expect(topic).toHaveCount(0);
-  await detail.getByRole("link", { name: "/robot1/scan" }).click();
-  await expect(detail.getByRole("region", { name: "Topic /robot1/scan" })).toContainText("QoS does not fit");
-});
-
-test("a node shows its parameters and its state, and takes a new value", async ({ page }) => {
-  await page.goto("/robots/robot1?node=%2Frobot1%2Flocalisation");
-  const node = page.getByRole("region", { name: "Node /robot1/localisation" });
-  await expect(node.getByRole("group", { name: "Lifecycle of /robot1/localisation" })).toContainText("active");
-  await node.getByRole("button", { name: "Change speed" }).click();
-  await node.getByRole("textbox", { name: "speed" }).fill("fast");
-  await node.getByRole("button", { name: "Set" }).click();
-  await expect(node.getByRole("alert")).toHaveText("speed is a number");
-  await node.getByRole("textbox", { name: "speed" }).fill("0.8");
-  await node.getByRole("button", { name: "Set" }).click();
-  await expect(node.getByRole("button", { name: "Change speed" })).toBeVisible();
-  await expect(node).toContainText("0.8", { timeout: 8000 });
-});

@@ -149,6 +149,15 @@ export class Fleet {
       topics: [
         { name: `/${id}/odom`, type: "nav_msgs/msg/Odometry", publishers: 1, hz: 20, usual_hz: 20, last: time },
         { name: `/${id}/scan`, type: "sensor_msgs/msg/LaserScan", publishers: 1, hz: 3, usual_hz: 10, last: time },
+        { name: `/${id}/secret`, type: "acme_msgs/msg/Secret", publishers: 1, hz: 0, usual_hz: 0 },
+        {
+          name: `/${id}/image`,
+          type: "sensor_msgs/msg/Image",
+          publishers: 1,
+          hz: 0,
+          usual_hz: 0,
+          problem: "incompatible QoS: a publisher's reliability does not match our reliable, volatile subscription",
+        },
       ],
       containers: [
         {

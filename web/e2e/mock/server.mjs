@@ -6,6 +6,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
 import { cell, Fleet, map } from "./fleet.mjs";
+import { Graph } from "./graph.mjs";
 import { encodeTile } from "./png.mjs";
 import { Refused, Rollouts } from "./rollouts.mjs";
 
@@ -15,12 +16,11 @@ const tile = encodeTile(map.width, map.height, cell);
 const tickMs = 100;
 
 let fleet;
+let graph;
 let rollouts;
 let token = "";
 let user = { name: "ann", role: "engineer" };
 let refuse = false;
-let echoes = 0;
-const parameters = { speed: 0.5, frame: "map" };
 const sessions = new Set();
 
 function system() {
@@ -55,6 +55,7 @@ function systemMessage() {
 function reset() {
   for (const s of sessions) s.ws.close(1001, "the mock begins anew");
   fleet = new Fleet();
+  graph = new Graph();
   rollouts = new Rollouts(fleet, broadcast);
   [token, user, refuse] = ["", { name: "ann", role: "engineer" }, false];
 }
@@ -83,6 +84,9 @@ const levers = {
   viewer: () => {
     user = { name: "vic", role: "viewer" };
   },
+  "publisher-gone": () => {
+    graph.gone = true;
+  },
   empty: () => {
     fleet.size = 0;
   },
@@ -105,35 +109,12 @@ const routes = [
   ["GET", /^\/me$/, () => user],
   ["GET", /^\/robots$/, () => ({ epoch: fleet.epoch, version: "1", robots: fleet.ids().map((id) => fleet.robot(id)) })],
   ["GET", /^\/robots\/([^/]+)$/, (_, [id]) => fleet.robot(id)],
-  [
-    "GET",
-    /^\/robots\/([^/]+)\/echo$/,
-    (url, [id]) => {
-      const topic = url.searchParams.get("topic");
-      if (topic?.endsWith("/scan")) throw new Refused(409, "conflict", "topic", "the publisher's QoS does not fit");
-      const now = new Date().toISOString();
-      return {
-        topic,
-        type: "nav_msgs/msg/Odometry",
-        type_hash: "RIHS01_0",
-        bytes: 712,
-        source_time: now,
-        receive_time: now,
-        message: { header: { frame_id: `${id}/odom` }, n: ++echoes, covariance: Array(36).fill(0) },
-      };
-    },
-  ],
-  ["GET", /^\/robots\/([^/]+)\/parameters$/, (url) => ({ node: url.searchParams.get("node"), parameters })],
-  [
-    "POST",
-    /^\/robots\/([^/]+)\/parameters$/,
-    (_, __, body) => {
-      if (typeof body.value !== "number") throw new Refused(400, "invalid", "value", "speed is a number");
-      parameters[body.name] = body.value;
-      return {};
-    },
-  ],
-  ["GET", /^\/robots\/([^/]+)\/lifecycle$/, (url) => ({ node: url.searchParams.get("node"), state: "active" })],
+  ["GET", /^\/robots\/([^/]+)\/nodes$/, (_, [id]) => ({ nodes: graph.nodes(id) })],
+  ["GET", /^\/robots\/([^/]+)\/echo$/, (url, [id]) => graph.echo(id, url.searchParams.get("topic"))],
+  ["GET", /^\/robots\/([^/]+)\/parameters$/, (url, [id]) => graph.parametersOf(id, url.searchParams.get("node"))],
+  ["POST", /^\/robots\/([^/]+)\/parameters$/, (_, [id], body) => graph.set(id, body)],
+  ["GET", /^\/robots\/([^/]+)\/lifecycle$/, (url) => graph.lifecycle(url.searchParams.get("node"))],
+  ["POST", /^\/robots\/([^/]+)\/lifecycle$/, (_, __, body) => graph.change(body)],
   ["GET", /^\/engines$/, () => ({ engines: fleet.engines() })],
   ["GET", /^\/maps$/, () => ({ maps: [map] })],
   ["GET", /^\/maps\/[^/]+\/0\/0\.png$/, () => tile],
@@ -200,7 +181,8 @@ const server = createServer(async (req, res) => {
   try {
     const value = await api(req, url);
     res.setHeader("Content-Type", Buffer.isBuffer(value) ? "image/png" : "application/json");
-    res.end(Buffer.isBuffer(value) ? value : JSON.stringify(value));
+    // A text is JSON already, with numbers that JavaScript would round.
+    res.end(Buffer.isBuffer(value) || typeof value === "string" ? value : JSON.stringify(value));
   } catch (e) {
     const { status = 500, code = "internal", field } = e;
     res.writeHead(status, { "Content-Type": "application/json" });

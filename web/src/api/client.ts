@@ -1,12 +1,14 @@
 // A thin, typed client of the HTTP API. It decides nothing: it carries the
 // server's answer, or the server's reason for refusing, to the page.
 import { signal } from "@preact/signals";
+import { parseExact, type Value } from "./exact";
 import type {
   Engine,
   FleetEvent,
   GridMap,
   LifecycleState,
   Lock,
+  NodeInfo,
   ParameterList,
   Robot,
   Rollout,
@@ -48,17 +50,20 @@ export function setToken(value: string): void {
 /** Why the service asks for a token; undefined while it does not. */
 export const unauthorized = signal<string | undefined>(undefined);
 
+type Method = "GET" | "POST";
+
 interface ErrorBody {
   error?: { code?: string; field?: string; message?: string };
 }
 
-async function request(method: "GET" | "POST", path: string, body?: unknown): Promise<Response> {
+async function request(method: Method, path: string, body?: unknown, stop?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = {};
   if (token() !== "") headers.Authorization = `Bearer ${token()}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let res: Response;
   try {
-    const init: RequestInit = { method, headers, signal: AbortSignal.timeout(timeoutMs) };
+    const late = AbortSignal.timeout(timeoutMs);
+    const init: RequestInit = { method, headers, signal: stop === undefined ? late : AbortSignal.any([late, stop]) };
     if (body !== undefined) init.body = JSON.stringify(body);
     res = await fetch(`/api/v1${path}`, init);
   } catch (cause) {
@@ -77,22 +82,28 @@ async function request(method: "GET" | "POST", path: string, body?: unknown): Pr
   throw new ApiError(res.status, error?.code ?? "internal", message, error?.field);
 }
 
-async function call<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> {
+async function call<T>(method: Method, path: string, body?: unknown): Promise<T> {
   return (await (await request(method, path, body)).json()) as T;
+}
+
+/** Reads an answer whose numbers may have 64 bits. */
+async function exact<T>(path: string, stop?: AbortSignal): Promise<T> {
+  return parseExact(await (await request("GET", path, undefined, stop)).text()) as T;
 }
 
 const id = encodeURIComponent;
 
 export const api = {
   robot: (robot: string) => call<Robot>("GET", `/robots/${id(robot)}`),
-  echo: (robot: string, topic: string) => call<TopicSample>("GET", `/robots/${id(robot)}/echo?topic=${id(topic)}`),
-  parameters: (robot: string, node: string) =>
-    call<ParameterList>("GET", `/robots/${id(robot)}/parameters?node=${id(node)}`),
-  setParameter: (robot: string, node: string, name: string, value: unknown) =>
+  nodes: (robot: string) => call<{ nodes: NodeInfo[] }>("GET", `/robots/${id(robot)}/nodes`),
+  echo: (robot: string, topic: string, stop: AbortSignal) =>
+    exact<TopicSample>(`/robots/${id(robot)}/echo?topic=${id(topic)}`, stop),
+  parameters: (robot: string, node: string) => exact<ParameterList>(`/robots/${id(robot)}/parameters?node=${id(node)}`),
+  setParameter: (robot: string, node: string, name: string, value: Value) =>
     call<unknown>("POST", `/robots/${id(robot)}/parameters`, { node, name, value }),
   lifecycle: (robot: string, node: string) =>
     call<LifecycleState>("GET", `/robots/${id(robot)}/lifecycle?node=${id(node)}`),
-  transition: (robot: string, node: string, transition: Transition) =>
+  changeLifecycle: (robot: string, node: string, transition: Transition) =>
     call<LifecycleState>("POST", `/robots/${id(robot)}/lifecycle`, { node, transition }),
   engines: () => call<{ engines: Engine[] }>("GET", "/engines"),
   maps: () => call<{ maps: GridMap[] }>("GET", "/maps"),

@@ -1,5 +1,6 @@
 // The API's shapes by their short names. schema.ts is generated from the
 // service's OpenAPI description; `npm run check` proves that it is in step.
+import type { Value } from "./exact";
 import type { components } from "./schema";
 
 type S = components["schemas"];
@@ -12,9 +13,13 @@ export type Battery = S["Battery"];
 export type Level = S["Level"];
 export type Diagnostic = S["Diagnostic"];
 export type Topic = S["Topic"];
-export type TopicSample = S["TopicSample"];
-export type Node = NonNullable<Robot["nodes"]>[number];
-export type ParameterList = S["ParameterList"];
+export type NodeInfo = S["NodeInfo"];
+export type Endpoint = S["Endpoint"];
+/** Its message is read with every digit. */
+export type TopicSample = Omit<S["TopicSample"], "message"> & { message: { readonly [field: string]: Value } };
+export type ParameterList = Omit<S["ParameterList"], "parameters"> & {
+  parameters: { readonly [name: string]: Value };
+};
 export type LifecycleState = S["LifecycleState"];
 export type Transition = S["LifecycleRequest"]["transition"];
 export type Container = S["Container"];

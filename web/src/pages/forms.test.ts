@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { age, degrees, duration, fixed, hertz, shortDigest, shortImage } from "../ui/format";
-import { formatRoute, parseRoute } from "../ui/route";
+import { age, bytes, degrees, duration, fixed, hertz, shortDigest, shortImage } from "../ui/format";
+import { changed, formatRoute, parseRoute } from "../ui/route";
 import { emptyForm, notANumber, specOf } from "./rolloutform";
 import { kindCounts } from "./rolloutsteps";
 
@@ -8,11 +8,25 @@ describe("route", () => {
   it.each([
     ["/", ""],
     ["/robots/robot%2F1", "?q=hall+2&show=offline"],
+    ["/robots/robot1", "?topic=%2Frobot1%2Fscan"],
+    ["/robots/robot1", "?node=%2Frobot1%2Fdriver"],
     ["/rollouts", "?roll-out=all"],
     ["/rollouts/r-1", ""],
     ["/events", ""],
   ])("%s%s goes there and back", (path, search) => {
     expect(formatRoute(parseRoute(path, search))).toBe(path + search);
+  });
+
+  it("opens a topic or a node, of a robot only", () => {
+    expect(parseRoute("/robots/robot1", "?topic=%2Fa&node=%2Fb")).toMatchObject({ topic: "/a", node: undefined });
+    expect(parseRoute("/", "?topic=%2Fa")).toMatchObject({ topic: undefined });
+  });
+
+  it("leaves the topic behind with its robot, and keeps it otherwise", () => {
+    const r = parseRoute("/robots/robot1", "?topic=%2Frobot1%2Fscan&q=hall");
+    expect(changed(r, { q: "" }).topic).toBe("/robot1/scan");
+    expect(changed(r, { id: "robot2" })).toMatchObject({ topic: undefined, q: "hall" });
+    expect(changed(r, { section: "events" }).topic).toBeUndefined();
   });
 
   it("takes what it does not know for the fleet", () => {
@@ -60,6 +74,7 @@ describe("format", () => {
     expect(duration(1234)).toBe("1.2 s");
     expect([0, Math.PI / 2, (3 * Math.PI) / 2].map(degrees)).toEqual(["0°", "90°", "-90°"]);
     expect([0, 2.04, 19.97].map(hertz)).toEqual(["0 Hz", "2.0 Hz", "20 Hz"]);
+    expect([999, 1500, 2_340_000].map(bytes)).toEqual(["999 B", "1.5 kB", "2.3 MB"]);
     expect(fixed(-0.001, 2)).toBe("0.00");
     expect(["r:5/a/amr:2", `r/amr@sha256:${"0123456789abcdef".repeat(4)}`].map(shortImage)).toEqual([
       "amr:2",

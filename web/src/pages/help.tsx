@@ -5,7 +5,7 @@ const keys: readonly (readonly [string, string])[] = [
   ["/", "Search in the list"],
   ["j, k", "Select the next or the one before"],
   ["Enter", "Go to the details of what is selected"],
-  ["Esc", "Close the details"],
+  ["Esc", "Go back to the robot from its topic or node; close the details"],
   ["← ↑ → ↓, + −, 0", "Move, zoom and fit the map, while it has the focus"],
   ["?", "This help"],
 ];

@@ -27,8 +27,10 @@ function step(by: 1 | -1): void {
 }
 
 function leave(e: KeyboardEvent): void {
+  const { id, topic, node } = route.peek();
   if (typing(e) && e.target instanceof HTMLElement) e.target.blur();
-  else if (route.peek().id !== undefined) go({ id: undefined });
+  else if (topic !== undefined || node !== undefined) go({ topic: undefined, node: undefined });
+  else if (id !== undefined) go({ id: undefined });
 }
 
 /** Listens until the returned function is called. */

@@ -1,21 +1,25 @@
 // One robot, whole: what the stream says at once, the rest read every 2 s.
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api/client";
-import type { Battery, Robot } from "../api/types";
+import type { Battery, NodeInfo, Robot } from "../api/types";
 import { attention } from "../store/attention";
 import { everySecond } from "../store/clock";
 import type { RobotRow } from "../store/fleet";
 import { age, degrees, fixed, percent } from "../ui/format";
 import { CloseMark, RobotMark } from "../ui/marks";
-import { go, hrefTo } from "../ui/route";
-import { Ago, Section, usePolled } from "../ui/widgets";
+import { go, hrefTo, route } from "../ui/route";
+import { Ago, type Polled, Section, usePolled } from "../ui/widgets";
 import { app } from "./app";
 import { Containers } from "./containers";
 import { EventItems } from "./events";
+import { topicRows } from "./graph";
+import { NodeView } from "./node";
 import { DiagnosticList, NodeList, TopicTable } from "./robotparts";
+import { TopicView } from "./topic";
 
 const againMs = 2000;
+const nodesAgainMs = 5000;
 const poseAgainMs = 200;
 
 /** The pose as the stream last gave it. */
@@ -142,7 +146,7 @@ function Reasons({ row }: { row: RobotRow }): JSX.Element | null {
   );
 }
 
-function Parts({ robot }: { robot: Robot }): JSX.Element {
+function Parts({ robot, nodes }: { robot: Robot; nodes: readonly NodeInfo[] | undefined }): JSX.Element {
   return (
     <>
       {robot.battery !== undefined && (
@@ -152,20 +156,34 @@ function Parts({ robot }: { robot: Robot }): JSX.Element {
       )}
       <Containers containers={robot.containers ?? []} />
       <DiagnosticList diagnostics={robot.diagnostics} />
-      <TopicTable robot={robot.id} topics={robot.topics ?? []} />
-      <NodeList robot={robot.id} nodes={robot.nodes ?? []} />
+      <TopicTable rows={topicRows(robot, nodes)} />
+      <NodeList nodes={robot.nodes ?? []} />
       <About robot={robot} />
     </>
   );
 }
 
-export function RobotDetail({ id }: { id: string }): JSX.Element {
+interface OverviewProps {
+  id: string;
+  polled: Polled<Robot>;
+  nodes: readonly NodeInfo[] | undefined;
+  /** The topic or node that was looked into before. */
+  before: string | undefined;
+}
+
+function Overview({ id, polled, nodes, before }: OverviewProps): JSX.Element {
+  const ref = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // Who comes back goes on where they left.
+    const links = [...(ref.current?.querySelectorAll<HTMLElement>("a.mono") ?? [])];
+    if (before !== undefined) (links.find((a) => a.textContent === before) ?? ref.current)?.focus();
+  }, []);
   const row = app.store.byId.value.get(id);
-  const { data: robot, error } = usePolled(`robot ${id}`, () => api.robot(id), againMs);
+  const { data: robot, error } = polled;
   const name = row?.name ?? robot?.name ?? id;
   const events = app.store.events.value.filter((e) => e.robot === id).slice(-12);
   return (
-    <aside class="detail" aria-label={`Robot ${name}`} tabIndex={-1}>
+    <aside ref={ref} class="detail" aria-label={`Robot ${name}`} tabIndex={-1}>
       <div class="detail-head">
         <div class="line">
           <h1>{name}</h1>
@@ -181,10 +199,23 @@ export function RobotDetail({ id }: { id: string }): JSX.Element {
       <Section title="Pose">
         <PoseFacts row={row} robot={robot} />
       </Section>
-      {robot !== undefined && <Parts robot={robot} />}
+      {robot !== undefined && <Parts robot={robot} nodes={nodes} />}
       <Section title="Latest events">
         <EventItems events={events} />
       </Section>
     </aside>
   );
+}
+
+/** The robot, or the topic or node of it that the address names. */
+export function RobotDetail({ id }: { id: string }): JSX.Element {
+  const { topic, node } = route.value;
+  const robot = usePolled(`robot ${id}`, () => api.robot(id), againMs);
+  const nodes = usePolled(`nodes ${id}`, () => api.nodes(id), nodesAgainMs);
+  const before = useRef<string | undefined>(undefined);
+  if (topic !== undefined || node !== undefined) before.current = topic ?? node;
+  const known = nodes.data?.nodes;
+  if (topic !== undefined) return <TopicView key={topic} id={id} topic={topic} robot={robot.data} nodes={known} />;
+  if (node !== undefined) return <NodeView key={node} id={id} node={node} robot={robot.data} nodes={nodes} />;
+  return <Overview id={id} polled={robot} nodes={known} before={before.current} />;
 }

@@ -1,11 +1,10 @@
 // The lists of a robot's details: diagnostics, topics, nodes.
 import type { JSX } from "preact";
-import type { Diagnostic, Level, Node, Robot, Topic } from "../api/types";
+import type { Diagnostic, Level, Robot, Topic } from "../api/types";
 import { count, hertz } from "../ui/format";
-import { hrefTo, route } from "../ui/route";
+import { hrefTo } from "../ui/route";
 import { Ago, Section } from "../ui/widgets";
-import { NodeDetail } from "./nodedetail";
-import { TopicEcho } from "./topicecho";
+import type { TopicRow } from "./graph";
 
 const levelOrder: Record<Level, number> = { error: 0, stale: 1, warn: 2, ok: 3 };
 
@@ -92,9 +91,32 @@ function slow(t: Topic): boolean {
   return t.usual_hz > 0 && t.hz < t.usual_hz * 0.8;
 }
 
-export function TopicTable({ robot, topics }: { robot: string; topics: readonly Topic[] }): JSX.Element {
-  const open = route.value.topic;
-  if (topics.length === 0) {
+/** Who publishes and, of the robot's own nodes, subscribes. */
+function ends(t: TopicRow): string {
+  const publishers = count(t.publishers, "publisher");
+  return t.subscriptions === undefined ? publishers : `${publishers}, ${count(t.subscriptions, "subscription")}`;
+}
+
+function TopicLine({ row }: { row: TopicRow }): JSX.Element {
+  const { name, type, topic: t } = row;
+  return (
+    <tr>
+      <td>
+        <a class="mono" href={hrefTo({ topic: name, node: undefined })}>
+          {name}
+        </a>
+        <div class="muted mono">{type}</div>
+        <div class="muted">{ends(row)}</div>
+        {t?.problem !== undefined && <div class="warn">{t.problem}</div>}
+      </td>
+      <td class={`number ${t !== undefined && slow(t) ? "warn" : ""}`}>{t?.last === undefined ? "–" : hertz(t.hz)}</td>
+      <td class="number muted">{t !== undefined && t.usual_hz > 0 ? hertz(t.usual_hz) : "–"}</td>
+    </tr>
+  );
+}
+
+export function TopicTable({ rows }: { rows: readonly TopicRow[] }): JSX.Element {
+  if (rows.length === 0) {
     return (
       <Section title="Topics">
         <p class="muted">No topic is published in the robot's namespace.</p>
@@ -102,7 +124,7 @@ export function TopicTable({ robot, topics }: { robot: string; topics: readonly 
     );
   }
   return (
-    <Section title={`Topics, ${topics.length}`}>
+    <Section title={`Topics, ${rows.length}`}>
       <table class="table" aria-label="Topics">
         <thead>
           <tr>
@@ -116,53 +138,33 @@ export function TopicTable({ robot, topics }: { robot: string; topics: readonly 
           </tr>
         </thead>
         <tbody>
-          {topics.map((t) => (
-            <tr key={t.name}>
-              <td>
-                <a
-                  href={hrefTo({ topic: open === t.name ? undefined : t.name })}
-                  aria-expanded={open === t.name ? "true" : "false"}
-                >
-                  <code>{t.name}</code>
-                </a>
-                <div class="muted mono">{t.type}</div>
-                {t.problem !== undefined && <div class="warn">{t.problem}</div>}
-              </td>
-              <td class={`number ${slow(t) ? "warn" : ""}`}>{t.last === undefined ? "–" : hertz(t.hz)}</td>
-              <td class="number muted">{t.usual_hz > 0 ? hertz(t.usual_hz) : "–"}</td>
-            </tr>
+          {rows.map((r) => (
+            <TopicLine key={r.name} row={r} />
           ))}
         </tbody>
       </table>
-      {open !== undefined && <TopicEcho key={open} robot={robot} topic={open} />}
     </Section>
   );
 }
 
-function fullName(n: Node): string {
-  return `${n.namespace === "/" ? "" : n.namespace}/${n.name}`;
-}
-
-export function NodeList({ robot, nodes }: { robot: string; nodes: readonly Node[] }): JSX.Element {
-  const open = route.value.node;
+export function NodeList({ nodes }: { nodes: NonNullable<Robot["nodes"]> }): JSX.Element {
   return (
     <Section title={`Nodes, ${nodes.length}`}>
       {nodes.length === 0 ? (
         <p class="muted">No node runs in the robot's namespace.</p>
       ) : (
-        <ul aria-label="Nodes">
-          {nodes.map((n) => (
-            <li key={fullName(n)}>
-              <a
-                href={hrefTo({ node: open === fullName(n) ? undefined : fullName(n) })}
-                aria-expanded={open === fullName(n) ? "true" : "false"}
-              >
-                <code>{fullName(n)}</code>
-              </a>
-              {n.host !== undefined && <span class="muted">{` on ${n.host}`}</span>}
-              {open === fullName(n) && <NodeDetail robot={robot} node={fullName(n)} />}
-            </li>
-          ))}
+        <ul class="rows" aria-label="Nodes">
+          {nodes.map((n) => {
+            const name = `${n.namespace === "/" ? "" : n.namespace}/${n.name}`;
+            return (
+              <li key={name}>
+                <a class="mono" href={hrefTo({ node: name, topic: undefined })}>
+                  {name}
+                </a>
+                {n.host !== undefined && <span class="muted">{` on ${n.host}`}</span>}
+              </li>
+            );
+          })}
         </ul>
       )}
     </Section>

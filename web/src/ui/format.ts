@@ -34,6 +34,12 @@ export function hertz(hz: number): string {
   return hz < 10 ? `${hz.toFixed(1)} Hz` : `${Math.round(hz)} Hz`;
 }
 
+/** A size in bytes, in the unit that matters. */
+export function bytes(n: number): string {
+  if (n < 1000) return `${n} B`;
+  return n < 1_000_000 ? `${(n / 1000).toFixed(1)} kB` : `${(n / 1_000_000).toFixed(1)} MB`;
+}
+
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 

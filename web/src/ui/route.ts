@@ -10,7 +10,7 @@ export interface Route {
   readonly section: Section;
   /** The selected robot or rollout. */
   readonly id: string | undefined;
-  /** The topic or node of the robot that is looked into. */
+  /** The topic or else the node of the selected robot that is looked into, by its full name. */
   readonly topic: string | undefined;
   readonly node: string | undefined;
   /** Text that is searched for. */
@@ -28,11 +28,15 @@ export function parseRoute(pathname: string, search: string): Route {
   const query = new URLSearchParams(search);
   const section = sections.find((s) => s === first) ?? "robots";
   const selects = section === "robots" || section === "rollouts";
+  const id = selects && second !== undefined ? decoded(second) : undefined;
+  const of =
+    section === "robots" && id !== undefined ? (name: string) => query.get(name) ?? undefined : () => undefined;
+  const topic = of("topic");
   return {
     section,
-    id: selects && second !== undefined ? decoded(second) : undefined,
-    topic: query.get("topic") ?? undefined,
-    node: query.get("node") ?? undefined,
+    id,
+    topic,
+    node: topic === undefined ? of("node") : undefined,
     q: query.get("q") ?? "",
     show: shows.find((s) => s === query.get("show")) ?? "all",
     rollOut: query.get("roll-out") ?? undefined,
@@ -51,9 +55,9 @@ export function formatRoute(r: Route): string {
   const query = new URLSearchParams();
   if (r.q !== "") query.set("q", r.q);
   if (r.show !== "all") query.set("show", r.show);
+  if (r.topic !== undefined) query.set("topic", r.topic);
+  else if (r.node !== undefined) query.set("node", r.node);
   if (r.rollOut !== undefined) query.set("roll-out", r.rollOut);
-  if (r.id !== undefined && r.topic !== undefined) query.set("topic", r.topic);
-  if (r.id !== undefined && r.node !== undefined) query.set("node", r.node);
   const path =
     r.id !== undefined ? `/${r.section}/${encodeURIComponent(r.id)}` : r.section === "robots" ? "/" : `/${r.section}`;
   const text = query.toString();
@@ -64,10 +68,10 @@ const address = signal({ pathname: "/", search: "" });
 
 export const route = computed(() => parseRoute(address.value.pathname, address.value.search));
 
-/** Another robot has other topics and nodes. */
-function changed(now: Route, change: Partial<Route>): Route {
-  const elsewhere = "id" in change || "section" in change ? { topic: undefined, node: undefined } : {};
-  return { ...now, ...elsewhere, ...change };
+/** A view with some of it changed. Who goes to another robot or page leaves the topic or node behind. */
+export function changed(r: Route, change: Partial<Route>): Route {
+  const stays = !("id" in change) && !("section" in change);
+  return { ...r, ...(stays ? {} : { topic: undefined, node: undefined }), ...change };
 }
 
 /** The address of the present view with some of it changed. */

@@ -1,9 +1,10 @@
 // Small pieces that the pages share.
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { reasonOf } from "../api/client";
+import { ApiError, reasonOf } from "../api/client";
 import { everySecond, serverNow } from "../store/clock";
 import { age, dateAndTime } from "./format";
+import { startPolling } from "./polling";
 
 interface ButtonProps {
   children: ComponentChildren;
@@ -103,37 +104,44 @@ export function Dialog({ title, onClose, children, modalOnly }: DialogProps): JS
   );
 }
 
-interface Polled<T> {
+export interface Polled<T> {
   /** The newest answer, also while a later one failed. */
   readonly data: T | undefined;
   readonly error: string | undefined;
+  /** The error's code in the API. */
+  readonly code: string | undefined;
   /** Server time in ms of the newest answer. */
   readonly at: number;
 }
 
-/** Reads something again and again while it is shown; `key` says what. */
-export function usePolled<T>(key: string, read: () => Promise<T>, everyMs: number): Polled<T> {
-  const [state, setState] = useState<Polled<T> & { key: string }>({ key, data: undefined, error: undefined, at: 0 });
+const nothing = { data: undefined, error: undefined, code: undefined, at: 0 };
+
+/**
+ * Reads something again and again while it is shown, in a tab that is seen;
+ * `key` says what. While `paused`, what was read stays.
+ */
+export function usePolled<T>(
+  key: string,
+  read: (signal: AbortSignal) => Promise<T>,
+  everyMs: number,
+  paused = false,
+): Polled<T> {
+  const [state, setState] = useState<Polled<T> & { key: string }>({ key, ...nothing });
   const latest = useRef(read);
   latest.current = read;
   useEffect(() => {
-    let ended = false;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const next = async () => {
-      try {
-        const data = await latest.current();
-        if (!ended) setState({ key, data, error: undefined, at: serverNow() });
-      } catch (cause) {
-        if (!ended)
-          setState((s) => ({ ...(s.key === key ? s : { key, data: undefined, at: 0 }), error: reasonOf(cause) }));
-      }
-      if (!ended) timer = setTimeout(() => void next(), everyMs);
-    };
-    void next();
-    return () => {
-      ended = true;
-      clearTimeout(timer);
-    };
-  }, [key, everyMs]);
-  return state.key === key ? state : { data: undefined, error: undefined, at: 0 };
+    if (paused) return;
+    return startPolling({
+      read: (signal) => latest.current(signal),
+      everyMs,
+      take: (data) => setState({ key, data, error: undefined, code: undefined, at: serverNow() }),
+      fail: (cause) =>
+        setState((s) => ({
+          ...(s.key === key ? s : { key, ...nothing }),
+          error: reasonOf(cause),
+          code: cause instanceof ApiError ? cause.code : undefined,
+        })),
+    });
+  }, [key, everyMs, paused]);
+  return state.key === key ? state : nothing;
 }
