@@ -37,6 +37,7 @@ type app struct {
 
 	registry  *fleet.Registry
 	etcd      *etcd.Client
+	embedded  *etcd.Embedded // nil with a cluster
 	engines   *docker.Engines
 	domains   []domain
 	following atomic.Bool // all domains are joined and read
@@ -110,12 +111,14 @@ func (a *app) openStore(ctx context.Context) error {
 	}
 	var err error
 	if len(c.Endpoints) == 0 {
-		embedded, err := etcd.Embed(ctx, c.Dir, a.log)
+		a.embedded, err = etcd.Embed(ctx, etcd.EmbedOptions{
+			Dir: c.Dir, Quota: int64(c.QuotaMiB) << 20, SnapshotEvery: c.SnapshotEvery, KeepSnapshots: c.Snapshots, Log: a.log,
+		})
 		if err != nil {
 			return err
 		}
-		a.onClose(embedded.Close)
-		o.Endpoints = []string{embedded.Endpoint}
+		a.onClose(a.embedded.Close)
+		o.Endpoints = []string{a.embedded.Endpoint}
 	} else {
 		if o.TLS, err = tlsOf("etcd.tls", c.TLS); err != nil {
 			return err
@@ -202,7 +205,7 @@ func (a *app) openServer() {
 		Version: a.options.Version, Interval: a.cfg.Stream.Tick, Ticks: ticks.C, MaxSessions: a.cfg.Stream.MaxClients,
 	})
 	a.health = observe.NewHealth(a.log,
-		observe.Check{Name: "store", Probe: a.etcd.Health},
+		observe.Check{Name: "store", Probe: a.storeHealth},
 		observe.Check{Name: "ros", Probe: func(context.Context) error {
 			if !a.following.Load() {
 				return errors.New("the ROS domain is not followed")

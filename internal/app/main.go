@@ -55,7 +55,7 @@ func rootCommand(o Options) *cobra.Command {
 			"Engines, rolls new images out robot by robot, and shows it all on a live map.",
 	}
 	root.AddCommand(serveCommand(o), rolloutCommand(), nodeCommand(), topicCommand(), serviceCommand(), paramCommand(),
-		lifecycleCommand(), doctorCommand(o), healthCommand())
+		lifecycleCommand(), doctorCommand(o), healthCommand(), etcdCommand())
 	return root
 }
 

@@ -50,6 +50,9 @@ func (a *app) run(ctx context.Context) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	watchers := []func(context.Context) error{a.sweep, a.checkpoint, a.engines.Run}
+	if a.embedded != nil {
+		watchers = append(watchers, a.embedded.Run)
+	}
 	for _, d := range a.domains {
 		watchers = append(watchers, d.follower.Run)
 	}

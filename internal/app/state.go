@@ -76,6 +76,16 @@ func (a *app) domainMetrics() []observe.Domain {
 	return all
 }
 
+// storeHealth asks the store, and knows why an embedded one does not answer.
+func (a *app) storeHealth(ctx context.Context) error {
+	if a.embedded != nil {
+		if err := a.embedded.Err(); err != nil {
+			return fmt.Errorf("the embedded etcd has ended, start the manager again once that is mended: %w", err)
+		}
+	}
+	return a.etcd.Health(ctx)
+}
+
 func (a *app) storeState() api.Check {
 	ok, text := a.health.Result("store")
 	if ok {

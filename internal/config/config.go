@@ -127,6 +127,10 @@ type Etcd struct {
 	PasswordFile string        `yaml:"password_file"`
 	Prefix       string        `yaml:"prefix"`
 	LeaseTTL     time.Duration `yaml:"lease_ttl"`
+	// Of an embedded one:
+	QuotaMiB      int           `yaml:"quota_mib"`
+	SnapshotEvery time.Duration `yaml:"snapshot_every"`
+	Snapshots     int           `yaml:"snapshots"` // kept
 }
 
 // Auth is who may do what.
@@ -148,7 +152,10 @@ func Default() Config {
 		Listen:   "127.0.0.1:8480",
 		Log:      Log{Level: "info", Format: "auto"},
 		Security: Security{Enclave: "/", Strategy: "enforce"},
-		Etcd:     Etcd{Dir: "/var/lib/muster/etcd", Prefix: "/muster/", LeaseTTL: 5 * time.Second},
+		Etcd: Etcd{
+			Dir: "/var/lib/muster/etcd", Prefix: "/muster/", LeaseTTL: 5 * time.Second,
+			QuotaMiB: 2048, SnapshotEvery: 24 * time.Hour, Snapshots: 7,
+		},
 		Auth:     Auth{Anonymous: "engineer"},
 		Stream:   Stream{Tick: 100 * time.Millisecond, MaxClients: 500},
 		Shutdown: 20 * time.Second,

@@ -62,6 +62,15 @@ func (c *Config) checkEtcd(problem func(key, format string, args ...any)) {
 	if len(c.Etcd.Endpoints) == 0 && c.Etcd.Dir == "" {
 		problem("etcd", "wants dir (embedded) or endpoints (a cluster)")
 	}
+	if q := c.Etcd.QuotaMiB; q < 16 || q > 8192 {
+		problem("etcd.quota_mib", "%d is not within 16 and 8192", q)
+	}
+	if e := c.Etcd.SnapshotEvery; e != 0 && e < time.Minute {
+		problem("etcd.snapshot_every", "%v: 0s for never, or at least 1m0s", e)
+	}
+	if c.Etcd.Snapshots < 1 {
+		problem("etcd.snapshots", "%d: at least 1 is kept", c.Etcd.Snapshots)
+	}
 	if !strings.HasPrefix(c.Etcd.Prefix, "/") || !strings.HasSuffix(c.Etcd.Prefix, "/") {
 		problem("etcd.prefix", "%q does not begin and end with /", c.Etcd.Prefix)
 	}

@@ -8,14 +8,26 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 	"golang.org/x/sys/unix"
 )
+
+// EmbedOptions say where an embedded etcd keeps its data, and how much.
+type EmbedOptions struct {
+	// Dir is the data directory, which is made where it is missing.
+	Dir string
+	// Quota bounds the data in bytes; 0 is etcd's own bound, 2 GiB. Beyond it
+	// nothing is written until room has been made, see Run.
+	Quota int64
+	// SnapshotEvery is how often Run writes a snapshot; 0 for never. The newest
+	// KeepSnapshots of them are kept.
+	SnapshotEvery time.Duration
+	KeepSnapshots int
+	Log           *slog.Logger
+}
 
 // Embedded is an etcd of one member inside this process, reachable through a
 // Unix socket alone.
@@ -23,8 +35,9 @@ type Embedded struct {
 	// Endpoint is its client address, "unix:///…".
 	Endpoint string
 
+	opt     EmbedOptions
 	server  *embed.Etcd
-	closing *atomic.Bool
+	end     *ending
 	lock    *os.File
 	sockets string // directory of the sockets, when it is not the data's
 }
@@ -40,20 +53,21 @@ const (
 	maxSocket  = 100 // bytes of a Unix socket's path (the kernel takes 107)
 )
 
-// Embed starts an etcd on a data directory, which is made where it is missing.
-func Embed(ctx context.Context, dir string, log *slog.Logger) (*Embedded, error) {
-	dir, err := filepath.Abs(dir)
+// Embed starts an etcd. Its owner calls Run while it is used, and Close.
+func Embed(ctx context.Context, o EmbedOptions) (*Embedded, error) {
+	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("etcd.dir: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("etcd.dir: %w", err)
 	}
-	e := &Embedded{closing: new(atomic.Bool)}
+	o.Dir = dir
+	e := &Embedded{opt: o, end: &ending{failed: make(chan struct{})}}
 	if e.lock, err = lockDir(dir); err != nil {
 		return nil, fmt.Errorf("etcd.dir %s: %w", dir, err)
 	}
-	if err := e.start(ctx, dir, log); err != nil {
+	if err := e.start(ctx); err != nil {
 		e.Close()
 		return nil, fmt.Errorf("start the embedded etcd in %s: %w", dir, err)
 	}
@@ -73,9 +87,9 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-func (e *Embedded) start(ctx context.Context, dir string, log *slog.Logger) error {
-	sockets := dir
-	if len(filepath.Join(dir, "client.sock")) > maxSocket {
+func (e *Embedded) start(ctx context.Context) error {
+	sockets := e.opt.Dir
+	if len(filepath.Join(sockets, "client.sock")) > maxSocket {
 		var err error
 		if sockets, err = os.MkdirTemp("", "muster-etcd-"); err != nil {
 			return err
@@ -84,14 +98,16 @@ func (e *Embedded) start(ctx context.Context, dir string, log *slog.Logger) erro
 	}
 	client, peer := socket(sockets, "client.sock"), socket(sockets, "peer.sock")
 	cfg := embed.NewConfig()
-	cfg.Name, cfg.Dir = "muster", filepath.Join(dir, "data")
+	cfg.Name, cfg.Dir = memberName, dataDir(e.opt.Dir)
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
 	cfg.TickMs, cfg.ElectionMs = heartbeat, electionMS
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = "periodic", "1h"
 	cfg.MaxRequestBytes = 4 << 20
-	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.New(slogCore{log, e.closing}))
+	cfg.QuotaBackendBytes = e.opt.Quota
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.New(slogCore{e.opt.Log, e.end},
+		zap.WithFatalHook(e.end), zap.WithPanicHook(e.end)))
 	server, err := embed.StartEtcd(cfg)
 	if err != nil {
 		return err
@@ -101,9 +117,11 @@ func (e *Embedded) start(ctx context.Context, dir string, log *slog.Logger) erro
 	defer timer.Stop()
 	select {
 	case <-server.Server.ReadyNotify():
-		return nil
+		return os.WriteFile(filepath.Join(e.opt.Dir, endpointFile), []byte(e.Endpoint), 0o600)
 	case err := <-server.Err():
 		return err
+	case <-e.end.failed:
+		return e.end.Err()
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
@@ -111,61 +129,47 @@ func (e *Embedded) start(ctx context.Context, dir string, log *slog.Logger) erro
 	}
 }
 
+// Names within the data directory: etcd's own, and the file that tells commands
+// the address of an etcd that runs.
+const (
+	memberName   = "muster"
+	endpointFile = "endpoint"
+)
+
+func dataDir(dir string) string { return filepath.Join(dir, "data") }
+
 func socket(dir, name string) url.URL {
 	return url.URL{Scheme: "unix", Path: filepath.Join(dir, name)}
 }
 
-// Err gives an error when the server ends by itself.
-func (e *Embedded) Err() <-chan error { return e.server.Err() }
+// Err says why the server ended by itself, as with a full disk; nil while it
+// runs.
+func (e *Embedded) Err() error { return e.end.Err() }
+
+// closeTime bounds the end of a server: one that failed may wait for a part of it
+// that has gone.
+const closeTime = 5 * time.Second
 
 // Close stops the server and waits for it.
 func (e *Embedded) Close() {
-	e.closing.Store(true)
+	e.end.expected.Store(true)
 	if e.server != nil {
-		e.server.Close()
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			e.server.Close()
+		}()
+		timer := time.NewTimer(closeTime)
+		defer timer.Stop()
+		select {
+		case <-closed:
+		case <-timer.C:
+			e.opt.Log.Warn("the embedded etcd did not end in time", "after", closeTime.String())
+		}
 	}
+	_ = os.Remove(filepath.Join(e.opt.Dir, endpointFile))
 	if e.sockets != "" {
 		_ = os.RemoveAll(e.sockets)
 	}
 	_ = e.lock.Close()
 }
-
-// slogCore hands etcd's errors to our log; it is chatty below that, and calls its
-// own orderly end an error.
-type slogCore struct {
-	log     *slog.Logger
-	closing *atomic.Bool
-}
-
-func (c slogCore) Enabled(l zapcore.Level) bool { return l >= zapcore.ErrorLevel && !c.closing.Load() }
-
-func (c slogCore) With([]zapcore.Field) zapcore.Core { return c }
-
-func (c slogCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	if c.Enabled(e.Level) {
-		return ce.AddCore(e, c)
-	}
-	return ce
-}
-
-// firstStart is what etcd 3.7 reports of every new data directory, in vain: the
-// version is written with the first snapshot.
-const firstStart = "failed to update storage version"
-
-func (c slogCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
-	if e.Message == firstStart {
-		return nil
-	}
-	m := zapcore.NewMapObjectEncoder()
-	for _, f := range fields {
-		f.AddTo(m)
-	}
-	args := make([]any, 0, 2*len(m.Fields))
-	for k, v := range m.Fields {
-		args = append(args, k, v)
-	}
-	c.log.Warn("etcd: "+e.Message, args...)
-	return nil
-}
-
-func (c slogCore) Sync() error { return nil }

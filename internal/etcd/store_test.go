@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
@@ -22,6 +23,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(fullDisk) != "" { // an etcd that failed leaves goroutines behind
+		os.Exit(m.Run())
+	}
 	goleak.VerifyTestMain(m,
 		// zap's and etcd's own, for the life of the process
 		goleak.IgnoreTopFunction("go.opencensus.io/stats/view.(*worker).start"),
@@ -377,14 +381,14 @@ func TestCheckpointsAndAudit(t *testing.T) {
 func TestTwoManagersCannotShareADirectory(t *testing.T) {
 	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
 	began := time.Now()
-	e, err := etcd.Embed(t.Context(), dir, log)
+	e, err := etcd.Embed(t.Context(), etcd.EmbedOptions{Dir: dir, Log: log})
 	require.NoError(t, err)
 	t.Logf("embedded etcd is ready after %v", time.Since(began))
-	_, err = etcd.Embed(t.Context(), dir, log)
+	_, err = etcd.Embed(t.Context(), etcd.EmbedOptions{Dir: dir, Log: log})
 	require.ErrorIs(t, err, etcd.ErrInUse)
 	assert.ErrorContains(t, err, dir)
 	e.Close()
-	again, err := etcd.Embed(t.Context(), dir, log)
+	again, err := etcd.Embed(t.Context(), etcd.EmbedOptions{Dir: dir, Log: log})
 	require.NoError(t, err)
 	again.Close()
 }
@@ -394,7 +398,7 @@ func TestADeepDirectoryWorks(t *testing.T) {
 	for range 6 {
 		dir += "/a-directory-with-a-long-name"
 	}
-	e, err := etcd.Embed(t.Context(), dir, slog.New(slog.DiscardHandler))
+	e, err := etcd.Embed(t.Context(), etcd.EmbedOptions{Dir: dir, Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	c := etcdtest.Dial(t, "m1", time.Second, e.Endpoint)
 	assert.NoError(t, c.Health(t.Context()))

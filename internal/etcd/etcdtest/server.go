@@ -23,7 +23,7 @@ import (
 // Embed starts an embedded etcd that ends with the test.
 func Embed(t testing.TB) string {
 	t.Helper()
-	e, err := etcd.Embed(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
+	e, err := etcd.Embed(t.Context(), etcd.EmbedOptions{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(e.Close)
 	return e.Endpoint
