@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,6 +27,20 @@ type reading struct {
 	wishes []rollout.Wish
 }
 
+// errUnreadable says that a value is there which this manager cannot read.
+var errUnreadable = errors.New("unreadable")
+
+// leaveOut logs once that a rollout cannot be read.
+func (s *Store) leaveOut(ctx context.Context, id string, err error) {
+	s.mu.Lock()
+	said := s.unread[id] == err.Error()
+	s.unread[id] = err.Error()
+	s.mu.Unlock()
+	if !said {
+		s.opt.Log.ErrorContext(ctx, "a rollout can not be read and is held; a newer manager may have written it", "rollout", id, "err", err)
+	}
+}
+
 // read returns a rollout as of a revision. Only what changed since the last
 // time is asked for, and of an ended rollout nothing does.
 func (s *Store) read(ctx context.Context, id string, at int64) (rollout.Stored, error) {
@@ -36,7 +51,10 @@ func (s *Store) read(ctx context.Context, id string, at int64) (rollout.Stored, 
 		r.wishes, r.robots = slices.Clone(r.wishes), maps.Clone(r.robots)
 		prefix := s.key("rollouts", id) + "/"
 		err := s.each(ctx, prefix, r.at, at, func(kv *mvccpb.KeyValue) error {
-			return r.take(strings.TrimPrefix(string(kv.Key), prefix), kv)
+			if err := r.take(strings.TrimPrefix(string(kv.Key), prefix), kv); err != nil {
+				return fmt.Errorf("%w: %w", errUnreadable, err)
+			}
+			return nil
 		})
 		if err != nil {
 			return rollout.Stored{}, err
@@ -132,6 +150,7 @@ func (s *Store) forgetBut(ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	maps.DeleteFunc(s.known, func(id string, _ reading) bool { return !slices.Contains(ids, id) })
+	maps.DeleteFunc(s.unread, func(id, _ string) bool { return !slices.Contains(ids, id) })
 }
 
 // forgetOther drops what was read of another cluster, or of this one before it

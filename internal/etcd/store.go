@@ -22,12 +22,15 @@ type Store struct {
 	mu      sync.Mutex
 	cluster uint64             // guarded by mu; whose revisions those of known are
 	known   map[string]reading // guarded by mu; by rollout
+	unread  map[string]string  // guarded by mu; rollouts that cannot be read, and why
 }
 
 var _ rollout.Store = (*Store)(nil)
 
 // NewStore makes a store over a connection.
-func NewStore(c *Client) *Store { return &Store{Client: c, known: make(map[string]reading)} }
+func NewStore(c *Client) *Store {
+	return &Store{Client: c, known: make(map[string]reading), unread: make(map[string]string)}
+}
 
 // format is the version of the values that we read and write.
 const format = 1
@@ -158,7 +161,9 @@ func (s *Store) surplus(ids []string, robots int) []string {
 	return nil
 }
 
-// List returns all rollouts, newest first, as of one revision.
+// List returns all rollouts, newest first, as of one revision. One that cannot be
+// read, as a newer manager writes them, is logged and left out: it must not hold
+// the others. Load says why.
 func (s *Store) List(ctx context.Context) ([]rollout.Stored, int64, error) {
 	i, err := s.index(ctx)
 	if err != nil {
@@ -167,6 +172,10 @@ func (s *Store) List(ctx context.Context) ([]rollout.Stored, int64, error) {
 	all := make([]rollout.Stored, 0, len(i.ids))
 	for _, id := range i.ids {
 		st, err := s.read(ctx, id, i.at)
+		if errors.Is(err, errUnreadable) {
+			s.leaveOut(ctx, id, err)
+			continue
+		}
 		if err != nil {
 			return nil, 0, fmt.Errorf("list the rollouts: %w", err)
 		}

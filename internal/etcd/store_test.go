@@ -352,6 +352,18 @@ func TestAnUnknownFormatIsSaid(t *testing.T) {
 	require.NoError(t, s.Create(t.Context(), p, st, 0))
 	_, err := s.Load(t.Context(), "a")
 	assert.ErrorContains(t, err, "format 9")
+
+	_, seen, err := s.List(t.Context())
+	require.NoError(t, err)
+	p, st = plan("b", 1)
+	require.NoError(t, s.Create(t.Context(), p, st, seen), "it holds no other")
+	kv := client(t, endpoint)
+	_, err = kv.Put(t.Context(), "/test/rollouts/a/plan", `{"version": "damaged`)
+	require.NoError(t, err)
+	all, _, err := s.List(t.Context())
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	assert.Equal(t, "b", all[0].Plan.ID)
 }
 
 func TestCheckpointsAndAudit(t *testing.T) {
