@@ -41,6 +41,9 @@ type Client struct {
 const (
 	dialTimeout = 5 * time.Second
 	callTimeout = 5 * time.Second
+	// saveTimeout is less than a lease's margin: a write that a dying leader of the
+	// cluster took with it is never answered, and is then made again.
+	saveTimeout = 1500 * time.Millisecond
 	minTTL      = 2 * time.Second
 )
 

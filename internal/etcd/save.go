@@ -39,8 +39,6 @@ func (s *Store) save(ctx context.Context, f rollout.Fence, prev, next rollout.St
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	for len(ops) > maxOps {
 		if _, err := s.fenced(ctx, f, prev, ops[:maxOps]); err != nil {
 			return 0, err
@@ -82,6 +80,8 @@ func (s *Store) difference(prev, next rollout.Status) ([]clientv3.Op, error) {
 
 // fenced commits writes if the fence holds and prev is what is stored.
 func (s *Store) fenced(ctx context.Context, f rollout.Fence, prev rollout.Status, ops []clientv3.Op) (revision int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
 	resp, err := s.kv.Txn(ctx).If(
 		clientv3.Compare(clientv3.CreateRevision(f.Key), "=", f.Revision),
 		clientv3.Compare(clientv3.ModRevision(s.statusKey(prev.Rollout)), "=", prev.Revision),

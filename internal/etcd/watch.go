@@ -13,8 +13,9 @@ const (
 	rewatchMost  = 5 * time.Second
 )
 
-// Watch signals after each change of a rollout or of a robot's lock, conflated, until ctx ends; also
-// after a compaction or a lost connection, because something may have been missed.
+// Watch signals after each change of a rollout or of a robot's lock, conflated,
+// until ctx ends; also once it has begun to watch, and after a compaction or a lost
+// connection, because something may have been missed.
 func (s *Store) Watch(ctx context.Context) <-chan struct{} {
 	c := make(chan struct{}, 1)
 	go func() {
@@ -41,7 +42,7 @@ func (s *Store) follow(ctx context.Context, signal func()) (worked bool) {
 	defer cancel()
 	// One range has both: nothing lies between robots/ and rollouts/.
 	end := clientv3.GetPrefixRangeEnd(s.key("rollouts") + "/")
-	for resp := range s.kv.Watch(ctx, s.holdKey(""), clientv3.WithRange(end), clientv3.WithKeysOnly()) {
+	for resp := range s.kv.Watch(ctx, s.holdKey(""), clientv3.WithRange(end), clientv3.WithKeysOnly(), clientv3.WithCreatedNotify()) {
 		if resp.Err() != nil {
 			return worked
 		}

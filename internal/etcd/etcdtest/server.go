@@ -16,8 +16,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 
 	"github.com/muster-fleet/muster/internal/etcd"
+	"github.com/muster-fleet/muster/internal/tlstest"
 )
 
 // Embed starts an embedded etcd that ends with the test.
@@ -32,9 +35,14 @@ func Embed(t testing.TB) string {
 // Dial connects a client that ends with the test.
 func Dial(t testing.TB, id string, ttl time.Duration, endpoints ...string) *etcd.Client {
 	t.Helper()
-	c, err := etcd.Dial(etcd.Options{
-		Endpoints: endpoints, Prefix: "/test", LeaseTTL: ttl, ID: id, Log: slog.New(slog.DiscardHandler),
-	})
+	return DialWith(t, etcd.Options{Endpoints: endpoints, LeaseTTL: ttl, ID: id})
+}
+
+// DialWith connects a client with options of the test's own; it ends with the test.
+func DialWith(t testing.TB, o etcd.Options) *etcd.Client {
+	t.Helper()
+	o.Prefix, o.Log = "/test", slog.New(slog.DiscardHandler)
+	c, err := etcd.Dial(o)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	return c
@@ -57,32 +65,87 @@ func Start(t testing.TB) *Server { return StartCluster(t, 1)[0] }
 // StartCluster starts a cluster of n members and waits until it answers.
 func StartCluster(t testing.TB, n int) []*Server {
 	t.Helper()
+	servers := startMembers(t, n, "http")
+	awaitHealth(t, Dial(t, "probe", time.Second, servers[0].Endpoint))
+	return servers
+}
+
+// StartSecureCluster starts a cluster of n members that speak TLS with clients of
+// an authority alone, one of which is "manager". A token of a user who has signed
+// in with a password is good for two seconds.
+func StartSecureCluster(t testing.TB, n int) ([]*Server, *tlstest.Authority) {
+	t.Helper()
+	a := tlstest.NewAuthority(t)
+	a.IssueServer("server")
+	a.IssueClient("manager")
+	servers := startMembers(t, n, "https",
+		"--cert-file", a.Path("server.pem"), "--key-file", a.Path("server-key.pem"),
+		"--trusted-ca-file", a.Path("ca.pem"), "--client-cert-auth",
+		"--peer-cert-file", a.Path("server.pem"), "--peer-key-file", a.Path("server-key.pem"),
+		"--peer-trusted-ca-file", a.Path("ca.pem"), "--peer-client-cert-auth", "--auth-token-ttl", "2")
+	awaitHealth(t, DialWith(t, etcd.Options{Endpoints: []string{servers[0].Endpoint}, TLS: a.Config("manager")}))
+	return servers, a
+}
+
+func startMembers(t testing.TB, n int, scheme string, args ...string) []*Server {
+	t.Helper()
 	type member struct{ name, client, peer string }
 	members, cluster := make([]member, n), make([]string, n)
 	for i := range members {
-		m := member{fmt.Sprintf("m%d", i), "http://" + freeAddress(t), "http://" + freeAddress(t)}
+		m := member{fmt.Sprintf("m%d", i), scheme + "://" + freeAddress(t), scheme + "://" + freeAddress(t)}
 		members[i], cluster[i] = m, m.name+"="+m.peer
 	}
 	servers := make([]*Server, n)
 	for i, m := range members {
-		s := &Server{Endpoint: m.client, t: t, args: []string{
+		s := &Server{Endpoint: m.client, t: t, args: append([]string{
 			"--name", m.name, "--data-dir", filepath.Join(t.TempDir(), m.name),
 			"--listen-client-urls", m.client, "--advertise-client-urls", m.client,
 			"--listen-peer-urls", m.peer, "--initial-advertise-peer-urls", m.peer,
 			"--initial-cluster", strings.Join(cluster, ","), "--initial-cluster-state", "new",
 			"--heartbeat-interval", "20", "--election-timeout", "200", "--logger", "zap", "--log-level", "error",
-		}}
+		}, args...)}
 		servers[i] = s
 		s.Start()
 		t.Cleanup(s.Kill)
 	}
-	c := Dial(t, "probe", time.Second, servers[0].Endpoint)
+	return servers
+}
+
+func awaitHealth(t testing.TB, c *etcd.Client) {
+	t.Helper()
 	require.Eventually(t, func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		return c.Health(ctx) == nil
 	}, 20*time.Second, 10*time.Millisecond, "the cluster does not answer")
-	return servers
+}
+
+// Leader is the member that leads.
+func Leader(t testing.TB, servers []*Server) *Server {
+	t.Helper()
+	var leader *Server
+	require.Eventually(t, func() bool {
+		for _, s := range servers {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			status, err := s.client(t).Status(ctx, s.Endpoint)
+			cancel()
+			if err == nil && status.Leader == status.Header.MemberId {
+				leader = s
+				return true
+			}
+		}
+		return false
+	}, 20*time.Second, 10*time.Millisecond, "no member leads")
+	return leader
+}
+
+// client is a connection to this member alone.
+func (s *Server) client(t testing.TB) *clientv3.Client {
+	t.Helper()
+	kv, err := clientv3.New(clientv3.Config{Endpoints: []string{s.Endpoint}, Logger: zap.NewNop()})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = kv.Close() })
+	return kv
 }
 
 func freeAddress(t testing.TB) string {
