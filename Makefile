@@ -60,7 +60,8 @@ check: ## format, lint, generated files, web lint and types
 bench: ## the benchmarks, each beside a peer of its own run
 	@deploy/install.sh test
 	go test -run '^$$' -bench . -benchtime 1s ./msgs/... ./internal/ros/... ./internal/stream/... ./internal/etcd/...
-	go test -tags bench -count 1 -run TestFigure -timeout 20m -v ./cmd/muster ./internal/dds ./internal/rollout | grep -E 'figure|^(ok|FAIL|---)'
+	@mkdir -p .cache && go test -tags bench -count 1 -p 1 -run TestFigure -timeout 40m -v ./cmd/muster ./internal/dds ./internal/docker >.cache/figures.log 2>&1; \
+	  status=$$?; grep -E 'figure|^(ok|FAIL|---)|Error' .cache/figures.log; exit $$status
 
 soak: ## the tests that search at random, for longer
 	go test -race -timeout 60m -run 'Test.*' -rapid.checks=5000 ./internal/ros ./internal/stream

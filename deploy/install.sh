@@ -4,7 +4,7 @@
 # missing.
 #
 #   deploy/install.sh run     to build and to run the demo
-#   deploy/install.sh test    that, and engines, etcd, DDS peers and a browser for the tests
+#   deploy/install.sh test    that, and engines, etcd, DDS peers, Docker Compose and a browser for the tests
 #   deploy/install.sh check   that, and the linters
 set -eu
 
@@ -96,6 +96,19 @@ install_node() {
   npm install --silent --no-audit --no-fund --prefix "$cache/node" "node@$node_version" >&2
 }
 
+# Docker Compose as its makers ship it now, which Debian does not have: the tests
+# let it look at replaced containers.
+compose_version=v5.6.0
+install_compose() {
+  stamp="$cache/bin/.compose-$compose_version"
+  [ -e "$stamp" ] && return 0
+  say "Building Docker Compose $compose_version into .cache (once; some minutes)"
+  mkdir -p "$cache/bin"
+  module=$(cd "$root" && go mod download -json "github.com/docker/compose/v5@$compose_version" | sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p')
+  (cd "$module" && go build -o "$cache/bin/docker-compose" ./cmd)
+  touch "$stamp"
+}
+
 # The linters, at the versions that the code was checked with.
 golangci_version=v2.15.0
 gofumpt_version=v0.12.0
@@ -125,6 +138,9 @@ browser) browser && exit 0 || exit 1 ;;
 esac
 install_packages
 install_node
+if [ "$set_wanted" != run ]; then
+  install_compose
+fi
 if [ "$set_wanted" = check ]; then
   install_linters
 fi

@@ -42,8 +42,8 @@ func robotCommand(log *slog.Logger) *cobra.Command {
 	return &cobra.Command{
 		Use: "robot", Args: cobra.NoArgs, Short: "Be one robot",
 		Long: "Be one robot, as the environment describes it: ROBOT_ID, ROBOT_NAMESPACE,\n" +
-			"ROS_DOMAIN_ID, CYCLONEDDS_URI, SIM_INDEX (its way through the hall), SIM_VERSION and\n" +
-			"SIM_FAULT (silent, crash, mute).",
+			"ROS_DOMAIN_ID, CYCLONEDDS_URI, SIM_INDEX (its way through the hall), SIM_HZ (of its\n" +
+			"odometry, 10), SIM_VERSION and SIM_FAULT (silent, crash, mute).",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := robot.FromEnvironment(os.Getenv)
 			if err != nil {

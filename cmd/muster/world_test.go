@@ -76,12 +76,19 @@ type world struct {
 	robots   []string
 	odometry *odometry
 	digests  map[string]string // by tag
+	hz       int               // of the robots' odometry; 0 is the usual 10
 }
 
 func newWorld(t testing.TB, robots int) *world {
 	t.Helper()
+	return newWorldAt(t, robots, 0)
+}
+
+// newWorldAt makes a world whose robots publish their odometry so often a second.
+func newWorldAt(t testing.TB, robots, hz int) *world {
+	t.Helper()
 	w := &world{
-		t: t, engine: dockertest.StartEngine(t), registry: dockertest.StartRegistry(t), domain: ddstest.FreeDomain(t),
+		hz: hz, t: t, engine: dockertest.StartEngine(t), registry: dockertest.StartRegistry(t), domain: ddstest.FreeDomain(t),
 		digests: make(map[string]string),
 	}
 	w.push()
@@ -123,6 +130,7 @@ func (w *world) startRobot(index int) {
 		Name: "amr-" + id,
 		Config: &container.Config{Image: w.image("v1"), Env: []string{
 			"ROBOT_ID=" + id, "ROBOT_NAMESPACE=/" + id, fmt.Sprintf("ROS_DOMAIN_ID=%d", w.domain), fmt.Sprintf("SIM_INDEX=%d", index),
+			fmt.Sprintf("SIM_HZ=%d", w.hz),
 		}},
 		HostConfig: &container.HostConfig{
 			NetworkMode: "host", RestartPolicy: container.RestartPolicy{Name: "unless-stopped"},

@@ -5,6 +5,7 @@
 package robot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -41,6 +42,7 @@ type Options struct {
 	Index     int // its way through the hall
 	Version   string
 	Fault     Fault
+	Hz        int  // of its odometry; 10 when 0
 	NoMap     bool // publishes no map
 	Log       *slog.Logger
 }
@@ -61,7 +63,7 @@ func FromEnvironment(get func(string) string) (Options, error) {
 	if !ros.ValidName(o.Namespace) {
 		return o, fmt.Errorf("ROBOT_NAMESPACE: %q is not an absolute ROS namespace", o.Namespace)
 	}
-	for name, field := range map[string]*int{"ROS_DOMAIN_ID": &o.Domain, "SIM_INDEX": &o.Index} {
+	for name, field := range map[string]*int{"ROS_DOMAIN_ID": &o.Domain, "SIM_INDEX": &o.Index, "SIM_HZ": &o.Hz} {
 		v := get(name)
 		if v == "" {
 			continue
@@ -72,6 +74,9 @@ func FromEnvironment(get func(string) string) (Options, error) {
 		}
 		*field = n
 	}
+	if o.Hz > maxHz {
+		return o, fmt.Errorf("SIM_HZ: %d is more than %d", o.Hz, maxHz)
+	}
 	switch o.Fault {
 	case FaultNone, FaultSilent, FaultCrash, FaultMute:
 	default:
@@ -80,10 +85,10 @@ func FromEnvironment(get func(string) string) (Options, error) {
 	return o, nil
 }
 
-// Rates of a robot's topics.
+// Rates of a robot's odometry in Hz. Battery and diagnostics come once a second.
 const (
-	odometryPeriod = 100 * time.Millisecond
-	slowEvery      = 10 // battery and diagnostics come with each tenth odometry
+	usualHz = 10
+	maxHz   = 1000
 )
 
 var (
@@ -210,7 +215,8 @@ func grid() *nav_msgs.OccupancyGrid {
 }
 
 func (r *robot) publish(ctx context.Context) error {
-	tick := time.NewTicker(odometryPeriod)
+	hz := cmp.Or(r.Hz, usualHz)
+	tick := time.NewTicker(time.Second / time.Duration(hz))
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		now := time.Now()
@@ -219,7 +225,7 @@ func (r *robot) publish(ctx context.Context) error {
 				return err
 			}
 		}
-		if n%slowEvery == 0 {
+		if n%hz == 0 {
 			if err := r.write("battery_state", r.battery(now)); err != nil {
 				return err
 			}

@@ -1,0 +1,107 @@
+package docker
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/muster-fleet/muster/internal/docker/dockertest"
+)
+
+// project is a robot's container that Docker Compose made.
+type project struct {
+	*rig
+	args []string
+}
+
+func newProject(t *testing.T) *project {
+	r := newRig(t, dockertest.Image{}, dockertest.Image{})
+	p := &project{rig: r, args: []string{"--project-name", r.t1.Container, "--file", r.path("compose.yaml")}}
+	p.write(r.repo + ":1")
+	p.compose("up", "--detach")
+	return p
+}
+
+// write writes the file as docker-compose.robots.yml shows it.
+func (p *project) write(image string) {
+	text := fmt.Sprintf(`services:
+  amr:
+    image: %s
+    container_name: %s
+    network_mode: host
+    restart: unless-stopped
+    environment: {ROBOT_ID: r1}
+    devices: ["/dev/null:/dev/ttyMotor"]
+    volumes: ["%s:/data"]
+`, image, p.t1.Container, p.dir)
+	require.NoError(p.t, os.WriteFile(p.path("compose.yaml"), []byte(text), 0o600))
+}
+
+// compose runs a command of Docker Compose and returns its output.
+func (p *project) compose(args ...string) string {
+	p.t.Helper()
+	cmd := exec.Command("docker-compose", append(p.args, args...)...)
+	cmd.Env = append(os.Environ(), "DOCKER_HOST="+shared(p.t).URL())
+	out, err := cmd.CombinedOutput()
+	require.NoError(p.t, err, "docker-compose %v: %s", args, out)
+	return string(out)
+}
+
+func (p *project) running() []string {
+	return strings.Fields(p.compose("ps", "--format", "{{.Name}}"))
+}
+
+// Compose goes on with a container that was replaced as with its own: it finds it
+// by its labels.
+func TestComposeGoesOnWithTheSuccessor(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	require.NoError(t, p.c.Replace(p.ctx(), p.t1))
+	require.Equal(t, []string{p.t1.Container}, p.running(), "while it soaks the old one is there, too, and does not run")
+	require.NoError(t, p.c.Commit(p.ctx(), p.t1))
+	id := p.inspect(p.t1.Container).Container.ID
+
+	p.compose("stop")
+	require.Equal(t, map[string]string{"": "exited"}, p.family())
+	p.compose("start")
+	p.compose("restart")
+	require.Equal(t, []string{p.t1.Container}, p.running())
+	require.Equal(t, id, p.inspect(p.t1.Container).Container.ID)
+
+	// The file is the user's: when it names the new image compose makes the
+	// container once more, with the same of everything, and then leaves it alone.
+	p.write(p.t1.Image.ByDigest())
+	p.compose("up", "--detach")
+	now := p.inspect(p.t1.Container).Container
+	require.Equal(t, p.inspectImage(p.t1.Image.ByDigest()), now.Image)
+	require.Equal(t, "/dev/ttyMotor", now.HostConfig.Devices[0].PathInContainer)
+	p.compose("up", "--detach")
+	require.Equal(t, now.ID, p.inspect(p.t1.Container).Container.ID)
+	require.Equal(t, map[string]string{"": "running"}, p.family())
+
+	p.compose("down")
+	require.Empty(t, p.family())
+}
+
+// Compose takes the old container that is kept for the way back for its own, too.
+// The README says that a robot's compose file is to be left alone meanwhile; this
+// is why.
+func TestComposeStartsBothWhileARobotSoaks(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	require.NoError(t, p.c.Replace(p.ctx(), p.t1))
+	p.compose("stop")
+	p.compose("start")
+	require.Equal(t, map[string]string{"": "running", ".muster-previous-g7": "running"}, p.family())
+}
+
+func (p *project) inspectImage(ref string) string {
+	p.t.Helper()
+	got, err := p.api.ImageInspect(p.ctx(), ref)
+	require.NoError(p.t, err)
+	return got.ID
+}
