@@ -151,7 +151,11 @@ func (s *Server) echoTopic(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	select {
 	case <-ctx.Done():
-		return &unavailable{fmt.Sprintf("no sample of %s came within %v", topic, meet)}
+		text := fmt.Sprintf("no sample of %s came within %v", topic, meet)
+		if p := stream.Problem(); p != "" {
+			text += ": " + p
+		}
+		return &unavailable{text}
 	case sample, ok := <-stream.C():
 		if !ok {
 			return errDraining

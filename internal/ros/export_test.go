@@ -15,3 +15,10 @@ func (g *Graph) Held() Held {
 
 // RefusedTotal is the sum of Refused.
 func (g *Graph) RefusedTotal() uint64 { return g.refused.total() }
+
+// Early counts the node lists that wait for their participant.
+func (f *Follower) Early() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.graph.early.byID)
+}

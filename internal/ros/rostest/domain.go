@@ -38,6 +38,7 @@ type Participant struct {
 	writers []*writer
 	facts   []ros.Fact
 	samples []ros.Sample
+	opened  map[string]int // readers since the start, by topic
 	closed  bool
 
 	took, learned chan struct{} // of size 1: there are samples, facts
@@ -48,6 +49,7 @@ var _ ros.Transport = (*Participant)(nil)
 type reader struct {
 	guid ros.GUID
 	sub  ros.Subscription
+	deaf bool
 }
 
 type writer struct {
@@ -68,7 +70,7 @@ func (d *Domain) Join() *Participant { return d.JoinVendor([2]byte{0x01, 0x10}) 
 func (d *Domain) JoinVendor(vendor [2]byte) *Participant {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	p := &Participant{d: d, readers: make(map[ros.ReaderID]*reader), took: make(chan struct{}, 1), learned: make(chan struct{}, 1)}
+	p := &Participant{d: d, readers: make(map[ros.ReaderID]*reader), opened: make(map[string]int), took: make(chan struct{}, 1), learned: make(chan struct{}, 1)}
 	p.guid = d.nextGUID(ros.GUID{0: vendor[0], 1: vendor[1]}).Participant()
 	for _, other := range d.participants {
 		p.facts = append(p.facts, ros.ParticipantFact{GUID: other.guid, UserData: "enclave=/;"})
@@ -150,6 +152,7 @@ func (p *Participant) Subscribe(s ros.Subscription) (ros.ReaderID, error) {
 	r := &reader{guid: p.d.nextGUID(p.guid), sub: s}
 	id := ros.ReaderID(p.d.serial)
 	p.readers[id] = r
+	p.opened[s.Topic]++
 	p.d.tell(p, r.fact())
 	for _, other := range p.d.participants {
 		for _, w := range other.writers {
@@ -203,6 +206,37 @@ func (p *Participant) Readers(topic string) (n int) {
 		}
 	}
 	return n
+}
+
+// Opened counts the readers of a topic that were opened since the start.
+func (p *Participant) Opened(topic string) int {
+	p.d.mu.Lock()
+	defer p.d.mu.Unlock()
+	return p.opened[topic]
+}
+
+// Deafen makes the open readers of a topic get nothing more, as one forged
+// HEARTBEAT does; readers that are opened later hear.
+func (p *Participant) Deafen(topic string) {
+	p.d.mu.Lock()
+	defer p.d.mu.Unlock()
+	for _, r := range p.readers {
+		if r.sub.Topic == topic {
+			r.deaf = true
+		}
+	}
+}
+
+// Complain tells of an incompatible writer for each open reader of a topic.
+func (p *Participant) Complain(topic, policy string) {
+	p.d.mu.Lock()
+	defer p.d.mu.Unlock()
+	for id, r := range p.readers {
+		if r.sub.Topic == topic {
+			p.facts = append(p.facts, ros.IncompatibleFact{Reader: id, Policy: policy})
+		}
+	}
+	p.signal()
 }
 
 // Advertise opens a writer.
@@ -329,7 +363,7 @@ func (w *writer) Write(cdr []byte) error {
 	}
 	for _, p := range w.p.d.participants {
 		for id, r := range p.readers {
-			if r.sub.Topic == w.pub.Topic && mismatch(w.pub.QoS, r.sub.QoS) == "" {
+			if r.sub.Topic == w.pub.Topic && mismatch(w.pub.QoS, r.sub.QoS) == "" && !r.deaf {
 				p.deliver(id, w.guid, cdr)
 			}
 		}
