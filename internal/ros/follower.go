@@ -59,6 +59,7 @@ type Follower struct {
 	infos      infoDecoder                 // likewise
 	calls      map[ReaderID]*pendingCall   // guarded by mu; by the reader of their replies
 	publishers map[string]*publisher       // guarded by mu; by topic and type
+	changes    uint64                      // guarded by mu; of our own endpoints
 	maps       map[string]*fleet.Grid      // guarded by mu; the newest of each namespace
 	tracks     map[string]*track           // likewise; by namespace
 	bad        map[string]uint64           // guarded by mu; samples that could not be read, by topic

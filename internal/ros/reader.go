@@ -161,6 +161,7 @@ func (f *Follower) subscribe(r *topicReader) error {
 		return err
 	}
 	r.id = id
+	f.changes++
 	f.byID.Store(id, r)
 	return nil
 }
@@ -170,6 +171,7 @@ func (f *Follower) close(r *topicReader) {
 		return
 	}
 	f.byID.Delete(r.id)
+	f.changes++
 	if err := f.transport.Unsubscribe(r.id); err != nil {
 		f.log.Debug("unsubscribe", "topic", r.topic, "err", err)
 	}
