@@ -22,7 +22,7 @@ func numbered(participant, entity int) (g ros.GUID) {
 }
 
 func named(participant int, names ...string) ros.NodesFact {
-	f := ros.NodesFact{Participant: numbered(participant, 0)}
+	f := ros.NodesFact{Participant: numbered(participant, 0), GIDSize: ros.GIDIron}
 	for _, n := range names {
 		f.Nodes = append(f.Nodes, ros.NodeEntities{Namespace: "/r", Name: n})
 	}
@@ -107,6 +107,21 @@ func TestAnEndpointVouchesForItsParticipant(t *testing.T) {
 	assert.Zero(t, endpoints)
 	g.Apply(ros.ParticipantFact{GUID: numbered(1, 0)}) // it was only late
 	assert.Equal(t, []string{"/r/driver"}, nodeNames(g))
+}
+
+// A transport that tells nodes by itself tells them in order.
+func TestANodeListOfTheTransportEndsWithItsParticipant(t *testing.T) {
+	for size, want := range map[ros.GIDSize][]string{0: nil, ros.GIDIron: {"/r/driver"}} {
+		g := ros.NewGraph(ros.DefaultLimits())
+		f := named(1, "driver")
+		f.GIDSize = size
+		g.Apply(ros.ParticipantFact{GUID: numbered(1, 0)})
+		g.Apply(f)
+		g.Apply(ros.ParticipantFact{GUID: numbered(1, 0), Gone: true})
+		require.Empty(t, g.Nodes())
+		g.Apply(ros.ParticipantFact{GUID: numbered(1, 0)})
+		assert.Equal(t, want, nodeNames(g))
+	}
 }
 
 func TestANodeListIsBounded(t *testing.T) {

@@ -63,7 +63,7 @@ func drawWorld(t *rapid.T) (w world) {
 		if rapid.Bool().Draw(t, "tells no nodes") {
 			continue
 		}
-		size := rapid.SampledFrom([]ros.GIDSize{0, ros.GIDHumble, ros.GIDIron}).Draw(t, "gid size")
+		size := rapid.SampledFrom([]ros.GIDSize{ros.GIDHumble, ros.GIDIron}).Draw(t, "gid size")
 		w.entities = append(w.entities, []ros.Fact{
 			ros.NodesFact{Participant: id, GIDSize: ros.GIDHumble, Nodes: []ros.NodeEntities{{Namespace: "/", Name: "early"}}},
 			ros.NodesFact{Participant: id, GIDSize: size, Nodes: []ros.NodeEntities{node, {Namespace: "/", Name: "idle"}}},

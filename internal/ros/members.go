@@ -62,16 +62,17 @@ func (g *Graph) admit(id GUID) *participant {
 	return p
 }
 
-// dismiss ends a participant. Its node list stays for a while among the early
-// ones: one that comes back is the same process, and the list that it sends then
-// may have been told before its end was.
+// dismiss ends a participant. A node list that came by a sample stays for a while
+// among the early ones: a participant that comes back is the same process, and its
+// first list then may have overtaken its end. Those that the transport tells come
+// in order with its participants.
 func (g *Graph) dismiss(id GUID, p *participant) {
 	g.nodeBytes -= p.bytes
 	if p.bare != nil {
 		g.bare.Remove(p.bare)
 	}
 	delete(g.participants, id)
-	if p.nodes != nil {
+	if p.nodes != nil && p.size != 0 {
 		g.refused[refusedEarly] += g.early.put(id, p.nodeList, true)
 	}
 	g.version++
