@@ -59,7 +59,8 @@ func domainError(err error) error {
 	switch {
 	case errors.Is(err, ros.ErrNoServer):
 		return &notFound{err.Error()}
-	case errors.Is(err, ros.ErrNoSubscriber), errors.Is(err, ros.ErrForeignServer), errors.Is(err, ros.ErrTransition):
+	case errors.Is(err, ros.ErrNoSubscriber), errors.Is(err, ros.ErrForeignServer), errors.Is(err, ros.ErrNoServices),
+		errors.Is(err, ros.ErrTransition):
 		return &conflict{err.Error()}
 	case errors.Is(err, ros.ErrTooManyCalls), errors.Is(err, context.DeadlineExceeded):
 		return &unavailable{err.Error()}
@@ -242,6 +243,9 @@ func (s *Server) callService(w http.ResponseWriter, r *http.Request) error {
 	robot, f, err := s.command(r, &body)
 	if err != nil {
 		return err
+	}
+	if err := f.CanCall(); err != nil {
+		return domainError(err)
 	}
 	service, err := own(robot, "service", body.Service)
 	if err != nil {

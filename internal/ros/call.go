@@ -20,6 +20,7 @@ var (
 	ErrNoSubscriber  = errors.New("nobody subscribes to this topic")
 	ErrForeignServer = errors.New("its server runs on another DDS implementation, whose services Cyclone DDS cannot call " +
 		"(rmw_cyclonedds and rmw_fastrtps identify requests in different ways); run the node with rmw_cyclonedds_cpp")
+	ErrNoServices   = errors.New("this transport calls no services")
 	ErrTooManyCalls = errors.New("too many services are being called")
 )
 
@@ -54,6 +55,9 @@ func (f *Follower) Call(ctx context.Context, service, typ string, request []byte
 	fail := func(err error) ([]byte, error) { return nil, fmt.Errorf("call %s: %w", service, err) }
 	if len(request) < 4 {
 		return fail(errors.New("the request is no CDR sample"))
+	}
+	if err := f.CanCall(); err != nil {
+		return fail(err)
 	}
 	hash, err := f.checkServer(service, typ)
 	if err != nil {
@@ -99,6 +103,14 @@ func (f *Follower) Call(ctx context.Context, service, typ string, request []byte
 	case reply := <-call.reply:
 		return reply, nil
 	}
+}
+
+// CanCall gives ErrNoServices, with the reason, where the transport calls none.
+func (f *Follower) CanCall() error {
+	if t, ok := f.transport.(Serviceless); ok {
+		return fmt.Errorf("%w: %s", ErrNoServices, t.NoServices())
+	}
+	return nil
 }
 
 // checkServer finds the service in the graph, and refuses what cannot work. It
