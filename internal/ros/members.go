@@ -1,6 +1,9 @@
 package ros
 
-import "container/list"
+import (
+	"container/list"
+	"slices"
+)
 
 // participant is what is known of one.
 type participant struct {
@@ -121,7 +124,13 @@ func (g *Graph) within(f NodesFact) nodeList {
 		n := min(len(ids), room)
 		room -= n
 		g.refused[refusedGUIDs] += uint64(len(ids) - n)
-		return ids[:n:n]
+		switch n {
+		case len(ids):
+			return ids
+		case 0:
+			return nil
+		}
+		return slices.Clone(ids[:n]) // the rest is not to be kept alive
 	}
 	for _, n := range f.Nodes {
 		switch {
