@@ -10,7 +10,7 @@ import (
 // problems are what is wrong with one of our readers; each ends by itself.
 type problems struct {
 	closed       string // it could not be opened; until it is
-	wrongType    string // until its publishers have the type that we read
+	wrongType    string // until a publisher has the type that we read
 	incompatible string // until all of its publishers offer what it asks for
 	policy       string // that is incompatible
 	blamed       []GUID // the publishers of then; which of them it is, is not told
@@ -26,8 +26,8 @@ func (r *topicReader) tell() {
 // compare looks at the publishers that there are now.
 func (r *topicReader) compare(publishers []Endpoint) {
 	r.problems.wrongType = ""
-	if typ := publishers[0].Type; typ != r.typ {
-		r.problems.wrongType = fmt.Sprintf("its type is %s, not %s", typ, r.typ)
+	if !slices.ContainsFunc(publishers, func(p Endpoint) bool { return p.Type == r.typ }) {
+		r.problems.wrongType = fmt.Sprintf("its type is %s, not %s", publishers[0].Type, r.typ)
 	}
 	if r.problems.incompatible != "" && r.reconciled(publishers) {
 		r.problems.incompatible = ""

@@ -53,7 +53,12 @@ func (f *Follower) Open(topic string, bound int) (*RawStream, error) {
 			return nil, fmt.Errorf("open %s: the reader could not be made", topic)
 		}
 	} else {
-		f.retype(now, r, first.Type)
+		if r.part.Load() == nil {
+			f.retype(now, r, first.Type)
+		}
+		if r.typ != s.Type { // what its role needs, or another stream was told
+			s.Type, s.TypeHash = r.typ, f.publishedHash(topic, r.typ)
+		}
 		f.share(now, r, s)
 	}
 	f.looked = 0 // the topic has a rate from now on

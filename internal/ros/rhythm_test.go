@@ -268,3 +268,64 @@ func TestProblemsComeAndGo(t *testing.T) {
 		assert.Equal(h.t, 1, h.own.Opened("/robot1/map"))
 	})
 }
+
+// A topic with two types: looking at it leaves the reader that a role needs alone.
+func TestALookDoesNotTakeARolesReader(t *testing.T) {
+	bubble(t, func(h *house, _ *robot) {
+		stranger, r := h.robot("/robot2"), h.robot("/robot2")
+		stranger.advertise("odom", siteType, plain) // the first by GUID
+		r.advertise("odom", "nav_msgs/msg/Odometry", plain)
+		settled(time.Second)
+		s, err := h.follower.Open("/robot2/odom", 1)
+		require.NoError(h.t, err)
+		defer s.Close()
+		assert.Equal(h.t, "nav_msgs/msg/Odometry", s.Type, "what it will get")
+		settled(time.Minute)
+		assert.Equal(h.t, 1, h.own.Opened("/robot2/odom"))
+		assert.Empty(h.t, s.Problem(), "one of them suits")
+	})
+}
+
+// A stream's topic comes back with another type while nobody looks.
+func TestAReaderFollowsItsPublishersType(t *testing.T) {
+	bubble(t, func(h *house, r *robot) {
+		r.advertise("plan", "nav_msgs/msg/Path", plain)
+		settled(time.Second)
+		assert.Empty(h.t, h.look("/robot1/plan"))
+		require.NoError(h.t, r.w["plan"].Close())
+		r.advertise("plan", siteType, plain)
+		settled(time.Second)
+		s, err := h.follower.Open("/robot1/plan", 1)
+		require.NoError(h.t, err)
+		defer s.Close()
+		assert.Equal(h.t, siteType, s.Type)
+		assert.Equal(h.t, 2, h.own.Opened("/robot1/plan"))
+		require.NoError(h.t, r.w["plan"].Close())
+		r.advertise("plan", "nav_msgs/msg/Path", plain)
+		settled(2 * time.Second)
+		assert.Contains(h.t, s.Problem(), "its type is nav_msgs/msg/Path, not "+siteType)
+	})
+}
+
+// Its streams must not stay with a reader that is no more.
+func TestAReaderThatCannotBeMadeAnewIsTriedAgain(t *testing.T) {
+	bubble(t, func(h *house, r *robot) {
+		r.advertise("plan", "nav_msgs/msg/Path", plain)
+		settled(time.Second)
+		s, err := h.follower.Open("/robot1/plan", 1)
+		require.NoError(h.t, err)
+		defer s.Close()
+		h.own.Refuse("/robot1/plan")
+		other := h.robot("/robot1")
+		other.advertise("plan", "nav_msgs/msg/Path", sensor) // asks for another QoS
+		settled(time.Minute)
+		assert.Zero(h.t, h.own.Readers("/robot1/plan"))
+		assert.Contains(h.t, s.Problem(), "out of resources")
+		h.own.Refuse("")
+		settled(time.Minute)
+		assert.Empty(h.t, s.Problem())
+		require.NoError(h.t, other.w["plan"].Write(rostest.Payload(4, 1)))
+		settled(time.Second)
+		assert.Len(h.t, s.C(), 1)
+	})
+}

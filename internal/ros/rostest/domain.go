@@ -39,6 +39,7 @@ type Participant struct {
 	facts   []ros.Fact
 	samples []ros.Sample
 	opened  map[string]int // readers since the start, by topic
+	refused string         // the topic that cannot be subscribed to
 	closed  bool
 
 	took, learned chan struct{} // of size 1: there are samples, facts
@@ -149,6 +150,9 @@ func (p *Participant) Subscribe(s ros.Subscription) (ros.ReaderID, error) {
 	if p.closed {
 		return 0, errClosed
 	}
+	if s.Topic == p.refused {
+		return 0, errors.New("out of resources")
+	}
 	r := &reader{guid: p.d.nextGUID(p.guid), sub: s}
 	id := ros.ReaderID(p.d.serial)
 	p.readers[id] = r
@@ -206,37 +210,6 @@ func (p *Participant) Readers(topic string) (n int) {
 		}
 	}
 	return n
-}
-
-// Opened counts the readers of a topic that were opened since the start.
-func (p *Participant) Opened(topic string) int {
-	p.d.mu.Lock()
-	defer p.d.mu.Unlock()
-	return p.opened[topic]
-}
-
-// Deafen makes the open readers of a topic get nothing more, as one forged
-// HEARTBEAT does; readers that are opened later hear.
-func (p *Participant) Deafen(topic string) {
-	p.d.mu.Lock()
-	defer p.d.mu.Unlock()
-	for _, r := range p.readers {
-		if r.sub.Topic == topic {
-			r.deaf = true
-		}
-	}
-}
-
-// Complain tells of an incompatible writer for each open reader of a topic.
-func (p *Participant) Complain(topic, policy string) {
-	p.d.mu.Lock()
-	defer p.d.mu.Unlock()
-	for id, r := range p.readers {
-		if r.sub.Topic == topic {
-			p.facts = append(p.facts, ros.IncompatibleFact{Reader: id, Policy: policy})
-		}
-	}
-	p.signal()
 }
 
 // Advertise opens a writer.
