@@ -59,7 +59,8 @@ func domainError(err error) error {
 	switch {
 	case errors.Is(err, ros.ErrNoServer):
 		return &notFound{err.Error()}
-	case errors.Is(err, ros.ErrNoSubscriber), errors.Is(err, ros.ErrForeignServer), errors.Is(err, ros.ErrTransition):
+	case errors.Is(err, ros.ErrNoSubscriber), errors.Is(err, ros.ErrForeignServer), errors.Is(err, ros.ErrNoServices),
+		errors.Is(err, ros.ErrTransition):
 		return &conflict{err.Error()}
 	case errors.Is(err, ros.ErrTooManyCalls), errors.Is(err, context.DeadlineExceeded):
 		return &unavailable{err.Error()}
@@ -151,7 +152,11 @@ func (s *Server) echoTopic(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	select {
 	case <-ctx.Done():
-		return &unavailable{fmt.Sprintf("no sample of %s came within %v", topic, meet)}
+		text := fmt.Sprintf("no sample of %s came within %v", topic, meet)
+		if p := stream.Problem(); p != "" {
+			text += ": " + p
+		}
+		return &unavailable{text}
 	case sample, ok := <-stream.C():
 		if !ok {
 			return errDraining
@@ -238,6 +243,9 @@ func (s *Server) callService(w http.ResponseWriter, r *http.Request) error {
 	robot, f, err := s.command(r, &body)
 	if err != nil {
 		return err
+	}
+	if err := f.CanCall(); err != nil {
+		return domainError(err)
 	}
 	service, err := own(robot, "service", body.Service)
 	if err != nil {

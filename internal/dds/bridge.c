@@ -42,9 +42,10 @@ struct bridge {
 struct reader {
   struct bridge *b;
   uint64_t id;
-  dds_entity_t topic, reader;
+  dds_entity_t topic;
   int commands;
   /* guarded by b->mu */
+  dds_entity_t reader; /* 0 while it is being made */
   int queued, taking, closing;
   struct reader *next;
 };
@@ -99,17 +100,23 @@ static void unlink_reader (struct queue *q, struct reader *r)
 
 static struct queue *queue_of (struct reader *r) { return r->commands ? &r->b->commands : &r->b->telemetry; }
 
+/* ready queues a reader to be taken from; the lock is held. */
+static void ready (struct reader *r)
+{
+  if (r->queued || r->closing)
+    return;
+  push (queue_of (r), r);
+  if (r->commands || r->b->idle_take)
+    pthread_cond_signal (&r->b->samples); /* else it looks by itself, at its next drain */
+}
+
 /* on_data runs on a Cyclone thread: it must be short and never wait. */
 static void on_data (dds_entity_t e, void *arg)
 {
   (void) e;
   struct reader *r = arg;
   pthread_mutex_lock (&r->b->mu);
-  if (!r->queued && !r->closing) {
-    push (queue_of (r), r);
-    if (r->commands || r->b->idle_take)
-      pthread_cond_signal (&r->b->samples); /* else it looks by itself, at its next drain */
-  }
+  ready (r);
   pthread_mutex_unlock (&r->b->mu);
 }
 
@@ -254,15 +261,20 @@ int32_t reader_open (struct bridge *b, uint64_t id, const char *topic, const cha
   dds_lset_data_available_arg (l, on_data, r, true);
   dds_lset_requested_incompatible_qos_arg (l, on_incompatible, r, true);
   dds_qos_t *d = make_qos (q, user_data, ignore_local);
-  r->reader = dds_create_reader (b->participant, t, d, l);
+  dds_entity_t created = dds_create_reader (b->participant, t, d, l);
   dds_delete_qos (d);
   dds_delete_listener (l);
-  if (r->reader < 0) {
-    int32_t rc = r->reader;
+  if (created < 0) {
     dds_delete (t);
     free (r);
-    return rc;
+    return created;
   }
+  /* What is latched may have come before: the consumer was woken and could not take
+     from a reader that was still being made. It looks once more. */
+  pthread_mutex_lock (&b->mu);
+  r->reader = created;
+  ready (r);
+  pthread_mutex_unlock (&b->mu);
   *out = r;
   return 0;
 }
@@ -372,9 +384,10 @@ static int unload (struct bridge *b, unsigned char *buf, int64_t cap, int64_t *u
    It returns 0 when buf is full. */
 static int take_from (struct bridge *b, struct reader *r, unsigned char *buf, int64_t cap, int64_t *used)
 {
+  dds_entity_t from = r->reader;
   r->taking = 1;
   pthread_mutex_unlock (&b->mu);
-  b->rest_n = dds_takecdr (r->reader, b->rest, TAKE_MAX, b->rest_info, DDS_ANY_STATE);
+  b->rest_n = from == 0 ? 0 : dds_takecdr (from, b->rest, TAKE_MAX, b->rest_info, DDS_ANY_STATE);
   if (b->rest_n < 0)
     b->rest_n = 0;
   b->rest_i = 0;

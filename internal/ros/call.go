@@ -2,6 +2,7 @@ package ros
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -19,6 +20,7 @@ var (
 	ErrNoSubscriber  = errors.New("nobody subscribes to this topic")
 	ErrForeignServer = errors.New("its server runs on another DDS implementation, whose services Cyclone DDS cannot call " +
 		"(rmw_cyclonedds and rmw_fastrtps identify requests in different ways); run the node with rmw_cyclonedds_cpp")
+	ErrNoServices   = errors.New("this transport calls no services")
 	ErrTooManyCalls = errors.New("too many services are being called")
 )
 
@@ -38,6 +40,7 @@ const (
 type pendingCall struct {
 	client uint64
 	reply  chan []byte // of size 1
+	w      Writer      // of the request; guarded by the Follower's mu, nil at first
 }
 
 // vendorCyclone is the beginning of a GUID that Cyclone DDS made (RTPS vendor ids;
@@ -53,21 +56,30 @@ func (f *Follower) Call(ctx context.Context, service, typ string, request []byte
 	if len(request) < 4 {
 		return fail(errors.New("the request is no CDR sample"))
 	}
-	if err := f.checkServer(service, typ); err != nil {
+	if err := f.CanCall(); err != nil {
 		return fail(err)
 	}
-	id, call, err := f.openCall(service, typ)
+	hash, err := f.checkServer(service, typ)
+	if err != nil {
+		return fail(err)
+	}
+	hash = cmp.Or(serviceHash(typ), hash)
+	id, call, err := f.openCall(service, typ, hash)
 	if err != nil {
 		return fail(err)
 	}
 	defer f.closeCall(id)
 	w, err := f.transport.Advertise(Publication{
-		Topic: "rq" + service + "Request", Type: typ + "_Request", TypeHash: serviceHash(typ), RawName: true, QoS: serviceQoS,
+		Topic: "rq" + service + "Request", Type: typ + "_Request", TypeHash: hash, RawName: true, QoS: serviceQoS,
 	})
 	if err != nil {
 		return fail(err)
 	}
 	defer func() { _ = w.Close() }()
+	f.mu.Lock()
+	call.w = w
+	f.changes++
+	f.mu.Unlock()
 	met := func() bool {
 		r, ok := f.transport.Reader(id)
 		return ok && r.Matched != 0 && w.Matched() != 0
@@ -93,8 +105,17 @@ func (f *Follower) Call(ctx context.Context, service, typ string, request []byte
 	}
 }
 
-// checkServer finds the service in the graph, and refuses what cannot work.
-func (f *Follower) checkServer(service, typ string) error {
+// CanCall gives ErrNoServices, with the reason, where the transport calls none.
+func (f *Follower) CanCall() error {
+	if t, ok := f.transport.(Serviceless); ok {
+		return fmt.Errorf("%w: %s", ErrNoServices, t.NoServices())
+	}
+	return nil
+}
+
+// checkServer finds the service in the graph, and refuses what cannot work. It
+// returns the type hash that the server tells.
+func (f *Follower) checkServer(service, typ string) (hash string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, e := range f.graph.endpoints {
@@ -102,14 +123,14 @@ func (f *Follower) checkServer(service, typ string) error {
 			continue
 		}
 		if e.Type != typ+"_Response" {
-			return fmt.Errorf("its type is %s, not %s", strings.TrimSuffix(e.Type, "_Response"), typ)
+			return "", fmt.Errorf("its type is %s, not %s", strings.TrimSuffix(e.Type, "_Response"), typ)
 		}
 		if !bytes.HasPrefix(e.GUID[:], vendorCyclone) {
-			return ErrForeignServer
+			return "", ErrForeignServer
 		}
-		return nil
+		return e.TypeHash, nil
 	}
-	return ErrNoServer
+	return "", ErrNoServer
 }
 
 // ServiceType is the type of a service that a server offers.
@@ -124,7 +145,7 @@ func (f *Follower) ServiceType(service string) (string, bool) {
 	return "", false
 }
 
-func (f *Follower) openCall(service, typ string) (ReaderID, *pendingCall, error) {
+func (f *Follower) openCall(service, typ, hash string) (ReaderID, *pendingCall, error) {
 	var b [8]byte
 	_, _ = rand.Read(b[:])
 	call := &pendingCall{client: binary.LittleEndian.Uint64(b[:]), reply: make(chan []byte, 1)}
@@ -134,12 +155,13 @@ func (f *Follower) openCall(service, typ string) (ReaderID, *pendingCall, error)
 		return 0, nil, ErrTooManyCalls
 	}
 	id, err := f.transport.Subscribe(Subscription{
-		Topic: "rr" + service + "Reply", Type: typ + "_Response", TypeHash: serviceHash(typ), RawName: true, QoS: serviceQoS, Commands: true,
+		Topic: "rr" + service + "Reply", Type: typ + "_Response", TypeHash: hash, RawName: true, QoS: serviceQoS, Commands: true,
 	})
 	if err != nil {
 		return 0, nil, err
 	}
 	f.calls[id] = call
+	f.changes++
 	return id, call, nil
 }
 
@@ -147,6 +169,7 @@ func (f *Follower) closeCall(id ReaderID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.calls, id)
+	f.changes++
 	if err := f.transport.Unsubscribe(id); err != nil {
 		f.log.Debug("close the reader of a service", "err", err)
 	}
@@ -264,15 +287,30 @@ func (f *Follower) publisher(now time.Time, topic, typ string) (Writer, error) {
 	if len(f.publishers) >= maxPublishers {
 		return nil, fmt.Errorf("%d topics are being published to already", maxPublishers)
 	}
+	hash := typeHash(typ)
+	if hash == "" {
+		hash = f.heardHash(topic, typ)
+	}
 	w, err := f.transport.Advertise(Publication{
-		Topic: topic, Type: typ, TypeHash: typeHash(typ),
+		Topic: topic, Type: typ, TypeHash: hash,
 		QoS: QoS{Reliability: Reliable, Durability: Volatile, History: KeepLast, Depth: 10, Liveliness: Automatic},
 	})
 	if err != nil {
 		return nil, err
 	}
 	f.publishers[key] = &publisher{w, now}
+	f.changes++
 	return w, nil
+}
+
+// heardHash is the type hash that an endpoint of the topic tells. mu is held.
+func (f *Follower) heardHash(topic, typ string) string {
+	for _, e := range f.graph.endpoints {
+		if e.Kind == KindTopic && e.Name == topic && e.Type == typ && e.TypeHash != "" {
+			return e.TypeHash
+		}
+	}
+	return ""
 }
 
 // closePublishers closes those that were not used for a while. mu is held.
@@ -280,6 +318,7 @@ func (f *Follower) closePublishers(unusedSince time.Time) {
 	for key, p := range f.publishers {
 		if !p.used.After(unusedSince) {
 			delete(f.publishers, key)
+			f.changes++
 			if err := p.w.Close(); err != nil {
 				f.log.Debug("close a publisher", "err", err)
 			}

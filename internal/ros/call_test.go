@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/muster-fleet/muster/internal/ros"
+	"github.com/muster-fleet/muster/internal/ros/rostest"
 	"github.com/muster-fleet/muster/msgs/lifecycle_msgs"
 	"github.com/muster-fleet/muster/msgs/rcl_interfaces"
 	"github.com/muster-fleet/muster/msgs/std_msgs"
@@ -97,6 +98,22 @@ func TestAForeignServerIsNamed(t *testing.T) {
 	_, err := h.follower.Call(t.Context(), "/robot1/reset", "std_srvs/srv/Trigger", []byte{0, 1, 0, 0})
 	require.ErrorIs(t, err, ros.ErrForeignServer)
 	assert.ErrorContains(t, err, "rmw_cyclonedds")
+}
+
+// topicsOnly is a transport without services, as rcl's is through rclgo.
+type topicsOnly struct{ ros.Transport }
+
+func (topicsOnly) NoServices() string { return "it was built without" }
+
+func TestATransportWithoutServicesSaysSo(t *testing.T) {
+	f := ros.NewFollower(topicsOnly{rostest.NewDomain(3).Join()}, nil, ros.FollowerOptions{})
+	require.ErrorIs(t, f.CanCall(), ros.ErrNoServices)
+	_, err := f.Call(t.Context(), "/robot1/reset", "std_srvs/srv/Trigger", []byte{0, 1, 0, 0})
+	require.ErrorIs(t, err, ros.ErrNoServices)
+	require.NotErrorIs(t, err, ros.ErrNoServer)
+	_, err = f.Parameters(t.Context(), "/robot1/driver")
+	require.ErrorContains(t, err, "this transport calls no services: it was built without")
+	require.NoError(t, ros.NewFollower(rostest.NewDomain(3).Join(), nil, ros.FollowerOptions{}).CanCall())
 }
 
 func TestParameters(t *testing.T) {

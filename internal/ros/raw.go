@@ -48,19 +48,40 @@ func (f *Follower) Open(topic string, bound int) (*RawStream, error) {
 	first, now := publishers[0], time.Now()
 	s := &RawStream{Topic: topic, Type: first.Type, TypeHash: first.TypeHash, f: f, c: make(chan RawSample, bound)}
 	r := f.readers[topic]
-	fresh := r == nil
-	if fresh {
-		if r = f.open(now, topic, first.Type, Follow(publishers, bound), nil); r == nil {
+	if r == nil {
+		if r = f.open(now, topic, first.Type, Follow(publishers, bound), nil, s); r == nil {
 			return nil, fmt.Errorf("open %s: the reader could not be made", topic)
 		}
+	} else {
+		if r.part.Load() == nil {
+			f.retype(now, r, first.Type)
+		}
+		if r.typ != s.Type { // what its role needs, or another stream was told
+			s.Type, s.TypeHash = r.typ, f.publishedHash(topic, r.typ)
+		}
+		f.share(now, r, s)
 	}
 	f.looked = 0 // the topic has a rate from now on
-	f.setStreams(r, append(slices.Clone(*r.streams.Load()), s))
 	f.streams[s] = r
-	if !fresh && r.qos.Durability == TransientLocal {
-		f.reopen(now, r, r.qos) // the new stream wants what is latched
-	}
+	r.unused, r.unviewed = time.Time{}, time.Time{} // also when the look is over before we see it
 	return s, nil
+}
+
+// share gives a stream what is latched and then what comes. The reader is made
+// anew but seldom for that: each time, its publishers send all that they hold
+// again, which may be a large map, and the app looks once a second.
+func (f *Follower) share(now time.Time, r *topicReader, s *RawStream) {
+	add := func() { f.setStreams(r, append(slices.Clone(*r.streams.Load()), s)) }
+	switch kept := r.latched.Load(); {
+	case r.qos.Durability != TransientLocal:
+		add()
+	case kept == nil:
+		r.latched.Store(newLatched())
+		add()
+		f.reopen(now, r, r.qos)
+	case !kept.replay(s, f.graph.topics[r.topic], add) && now.Sub(r.opened) >= relatch:
+		f.reopen(now, r, r.qos)
+	}
 }
 
 func (f *Follower) setStreams(r *topicReader, streams []*RawStream) { r.streams.Store(&streams) }
@@ -96,12 +117,19 @@ func (s *RawStream) offer(raw RawSample) {
 
 // relay gives a sample to all streams of its topic, with one copy for them all.
 func (r *topicReader) relay(s Sample) {
-	streams := *r.streams.Load()
-	if len(streams) == 0 {
+	kept := r.latched.Load()
+	if kept == nil && len(*r.streams.Load()) == 0 {
 		return
 	}
 	raw := RawSample{Writer: s.Writer, Source: s.Source, Receive: s.Receive, CDR: bytes.Clone(s.CDR)}
-	for _, stream := range streams {
-		stream.offer(raw)
+	give := func() {
+		for _, stream := range *r.streams.Load() {
+			stream.offer(raw)
+		}
+	}
+	if kept != nil {
+		kept.keep(raw, give)
+	} else {
+		give()
 	}
 }

@@ -1,7 +1,7 @@
 package ros
 
 import (
-	"fmt"
+	"cmp"
 	"sync/atomic"
 	"time"
 
@@ -11,6 +11,7 @@ import (
 // topicReader is one of our subscriptions, shared by all who need the topic.
 type topicReader struct {
 	topic, typ string
+	hash       string // of a type that we do not know; its publishers tell it
 	id         ReaderID
 	qos        QoS
 	part       atomic.Pointer[part] // nil while only raw streams read it
@@ -19,13 +20,18 @@ type topicReader struct {
 	last  atomic.Int64  // receive time of the newest, ns since 1970
 	// streams is replaced, never changed: the goroutine that takes reads it.
 	streams atomic.Pointer[[]*RawStream]
+	latched atomic.Pointer[latched] // nil unless what is latched is kept for new streams
+	broken  atomic.Bool             // the newest sample could not be read
 
 	// guarded by the Follower's mu
-	rate    rate
-	problem string
-	opened  time.Time
-	unused  time.Time // since when nobody needs it
-	heal    backoff
+	rate     rate
+	problems problems
+	problem  string // the gravest of problems
+	opened   time.Time
+	closed   bool      // it could not be made anew, and waits for the next look
+	unused   time.Time // since when nobody needs it
+	unviewed time.Time // since when no stream reads it
+	heal     backoff
 }
 
 // part is the role that a topic plays for a robot.
@@ -38,6 +44,7 @@ const (
 	maxReaders  = 100_000
 	linger      = 5 * time.Minute  // a role's reader outlives its publishers by that
 	rawLinger   = 10 * time.Second // and one that only raw streams had
+	listsAge    = time.Minute      // a node list outlives its participant by twice that at most
 	silentAfter = 5 * time.Second  // a reliable reader that fell silent is made anew
 )
 
@@ -62,16 +69,41 @@ func (f *Follower) openWanted(now time.Time) {
 		if r.part.Load() == nil {
 			r.part.Store(&part{spec, key.namespace})
 		}
-		if q := f.roleQoS(spec, publishers); q != r.qos {
-			f.reopen(now, r, q)
-		}
-		if len(publishers) > 0 && publishers[0].Type != spec.typ {
-			r.problem = fmt.Sprintf("its type is %s, not %s", publishers[0].Type, spec.typ)
-		}
+		f.retype(now, r, spec.typ)
+		f.suit(now, r, f.roleQoS(spec, publishers), publishers)
 	}
 	for topic, r := range f.readers {
-		f.closeUnwanted(now, r, wanted[topic] || len(*r.streams.Load()) > 0)
+		viewed := len(*r.streams.Load()) > 0
+		if viewed && !wanted[topic] {
+			f.suitStreams(now, r)
+		}
+		f.unlatch(now, r, viewed)
+		f.closeUnwanted(now, r, wanted[topic] || viewed)
 	}
+}
+
+// suitStreams is suit for a reader that only streams need.
+func (f *Follower) suitStreams(now time.Time, r *topicReader) {
+	if publishers := f.graph.Publishers(r.topic); len(publishers) > 0 {
+		f.suit(now, r, Follow(publishers, r.qos.Depth), publishers)
+	}
+}
+
+// retype makes a reader of another type, unless streams have been told of its
+// present one.
+func (f *Follower) retype(now time.Time, r *topicReader, typ string) {
+	if r.typ != typ && len(*r.streams.Load()) == 0 {
+		r.typ, r.hash = typ, f.publishedHash(r.topic, typ)
+		f.reopen(now, r, r.qos)
+	}
+}
+
+// suit makes a reader meet its publishers, and says where it cannot.
+func (f *Follower) suit(now time.Time, r *topicReader, q QoS, publishers []Endpoint) {
+	if r.closed || q != r.qos {
+		f.reopen(now, r, q)
+	}
+	r.compare(publishers)
 }
 
 func (f *Follower) roleQoS(s *roleSpec, publishers []Endpoint) QoS {
@@ -102,15 +134,19 @@ func (f *Follower) closeUnwanted(now time.Time, r *topicReader, wanted bool) {
 	}
 }
 
-// open makes a reader; a failure is logged and tried again at the next look.
-func (f *Follower) open(now time.Time, topic, typ string, q QoS, p *part) *topicReader {
+// open makes a reader, which gives all that comes to the streams; a failure is
+// logged and tried again at the next look.
+func (f *Follower) open(now time.Time, topic, typ string, q QoS, p *part, streams ...*RawStream) *topicReader {
 	if len(f.readers) >= maxReaders {
-		f.graph.refused["readers"]++
+		f.graph.refused[refusedReaders]++
 		return nil
 	}
-	r := &topicReader{topic: topic, typ: typ, qos: q, opened: now}
+	r := &topicReader{topic: topic, typ: typ, hash: f.publishedHash(topic, typ), qos: q, opened: now}
 	r.part.Store(p)
-	r.streams.Store(new([]*RawStream))
+	r.streams.Store(&streams)
+	if len(streams) > 0 && q.Durability == TransientLocal {
+		r.latched.Store(newLatched())
+	}
 	if err := f.subscribe(r); err != nil {
 		f.log.Warn("subscribe", "topic", topic, "err", err)
 		return nil
@@ -120,30 +156,43 @@ func (f *Follower) open(now time.Time, topic, typ string, q QoS, p *part) *topic
 }
 
 func (f *Follower) subscribe(r *topicReader) error {
-	id, err := f.transport.Subscribe(Subscription{Topic: r.topic, Type: r.typ, TypeHash: typeHash(r.typ), QoS: r.qos})
+	id, err := f.transport.Subscribe(Subscription{Topic: r.topic, Type: r.typ, TypeHash: cmp.Or(typeHash(r.typ), r.hash), QoS: r.qos})
 	if err != nil {
 		return err
 	}
 	r.id = id
+	f.changes++
 	f.byID.Store(id, r)
 	return nil
 }
 
 func (f *Follower) close(r *topicReader) {
+	if r.closed {
+		return
+	}
 	f.byID.Delete(r.id)
+	f.changes++
 	if err := f.transport.Unsubscribe(r.id); err != nil {
 		f.log.Debug("unsubscribe", "topic", r.topic, "err", err)
 	}
 }
 
-// reopen makes a reader anew, with another QoS or because it fell silent.
+// reopen makes a reader anew, with another QoS or because it fell silent. Its
+// streams stay; when it cannot be made it is tried again at the next look.
 func (f *Follower) reopen(now time.Time, r *topicReader, q QoS) {
 	f.close(r)
-	r.qos, r.problem, r.opened = q, "", now
+	if q.Durability != TransientLocal {
+		r.latched.Store(nil)
+	} else if r.latched.Load() != nil {
+		r.latched.Store(newLatched()) // all that is latched comes again
+	}
+	r.qos, r.opened, r.closed = q, now, false
+	r.problems = problems{}
 	if err := f.subscribe(r); err != nil {
 		f.log.Warn("subscribe", "topic", r.topic, "err", err)
-		delete(f.readers, r.topic)
+		r.closed, r.problems.closed = true, "subscribe: "+err.Error()
 	}
+	r.tell()
 }
 
 func (f *Follower) closeReaders() {
@@ -161,72 +210,15 @@ func (f *Follower) closeReaders() {
 	}
 }
 
-// incompatible says in words why a topic is silent.
-func (f *Follower) incompatible(i IncompatibleFact) {
-	v, ok := f.byID.Load(i.Reader)
-	if !ok {
-		return
-	}
-	r := v.(*topicReader) //nolint:forcetypeassert // byID holds nothing else
-	r.problem = fmt.Sprintf("incompatible QoS: a publisher's %s does not match our %s, %s subscription",
-		i.Policy, r.qos.Reliability, r.qos.Durability)
-	f.log.Warn("a publisher does not match our subscription", "topic", r.topic, "policy", i.Policy)
-}
-
-// watch makes readers anew that a forged or lost HEARTBEAT silenced: reliable
-// ones whose publishers live and whose samples used to come. The node lists are
-// such a case, too: a participant with topics and without a list.
-func (f *Follower) watch(now time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, r := range f.readers {
-		last := time.Unix(0, r.last.Load())
-		usual := r.rate.usual
-		silent := r.qos.Reliability == Reliable && usual > 0 && len(f.graph.topics[r.topic]) > 0 &&
-			now.Sub(last) > max(silentAfter, time.Duration(10/usual*float64(time.Second)))
-		if r.heal.due(now, silent) {
-			f.log.Info("subscribe anew: a live publisher has fallen silent", "topic", r.topic, "since", last)
-			f.reopen(now, r, r.qos)
+// publishedHash is the type hash that a publisher of the topic tells. We announce
+// it where we do not know the type, for peers want a hash of every endpoint.
+func (f *Follower) publishedHash(topic, typ string) string {
+	for _, p := range f.graph.Publishers(topic) {
+		if p.Type == typ && p.TypeHash != "" {
+			return p.TypeHash
 		}
 	}
-	f.closePublishers(now.Add(-publisherLinger))
-	if f.heal.due(now, f.graph.nameless() > 0) {
-		old := f.info
-		err := f.openInfo()
-		if err == nil {
-			err = f.transport.Unsubscribe(old)
-		}
-		if err != nil {
-			f.log.Warn("subscribe anew to the node lists", "err", err)
-		}
-	}
-}
-
-// backoff paces a remedy: first after ten seconds of need, then ever more seldom.
-type backoff struct {
-	next time.Time
-	wait time.Duration
-}
-
-const (
-	healFirst = 10 * time.Second
-	healMost  = 5 * time.Minute
-)
-
-func (b *backoff) due(now time.Time, needed bool) bool {
-	if !needed {
-		*b = backoff{}
-		return false
-	}
-	if b.wait == 0 {
-		b.wait, b.next = healFirst, now.Add(healFirst)
-	}
-	if now.Before(b.next) {
-		return false
-	}
-	b.wait = min(2*b.wait, healMost)
-	b.next = now.Add(b.wait)
-	return true
+	return ""
 }
 
 // typeHash is the RIHS01 hash of a type that we know, else empty.

@@ -39,9 +39,7 @@ func (f *Follower) sample(dst []fleet.Observation, s Sample) []fleet.Observation
 		return dst
 	}
 	dst, err := f.observe(dst, p, s)
-	if err != nil {
-		f.unreadable(r.topic, err)
-	}
+	f.read(r, err)
 	return dst
 }
 
@@ -207,37 +205,4 @@ func (f *Follower) track(namespace string) *track {
 		f.tracks[namespace] = t
 	}
 	return t
-}
-
-// nodeList folds a sample of InfoTopic into the graph; mu is held.
-func (f *Follower) nodeList(s Sample) {
-	fact, size, err := f.infos.decode(s.CDR)
-	if err != nil {
-		f.bad[InfoTopic]++
-		f.graph.refused["unreadable_nodes"]++
-		return
-	}
-	if fact.Participant == f.transport.Participant() {
-		return
-	}
-	if len(f.gidSizes) < f.options.Limits.Participants {
-		f.gidSizes[fact.Participant] = size
-	}
-	f.graph.Apply(fact)
-	f.touch()
-}
-
-// unreadable counts a sample that could not be read, and logs the first of a
-// topic and then each thousandth.
-func (f *Follower) unreadable(topic string, err error) {
-	f.mu.Lock()
-	f.bad[topic]++
-	n := f.bad[topic]
-	if r := f.readers[topic]; r != nil {
-		r.problem = "unreadable samples: " + err.Error()
-	}
-	f.mu.Unlock()
-	if n%1000 == 1 {
-		f.log.Warn("read a sample", "topic", topic, "count", n, "err", err)
-	}
 }

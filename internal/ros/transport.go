@@ -30,6 +30,14 @@ type Transport interface {
 	DomainID() int
 }
 
+// Serviceless is a Transport that can neither call services nor tell of their
+// servers.
+type Serviceless interface {
+	Transport
+	// NoServices says why, in words.
+	NoServices() string
+}
+
 // Writer publishes raw CDR (with its encapsulation header) on one topic.
 type Writer interface {
 	// Write may block for the time that reliability allows (100 ms); it is never
@@ -135,6 +143,7 @@ type EndpointFact struct {
 type NodesFact struct {
 	Participant GUID
 	Nodes       []NodeEntities
+	GIDSize     GIDSize // of the sample that told it; 0 where there was none
 }
 
 // NodeEntities is a node and the endpoints that belong to it.

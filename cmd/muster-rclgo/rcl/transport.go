@@ -65,7 +65,7 @@ type Transport struct {
 	discovered // owned by Discover
 }
 
-var _ ros.Transport = (*Transport)(nil)
+var _ ros.Serviceless = (*Transport)(nil)
 
 // Open joins the domain.
 func Open(o Options) (_ *Transport, err error) {
@@ -104,6 +104,11 @@ func Open(o Options) (_ *Transport, err error) {
 
 // Participant is the GUID of our participant, as the RMW tells it.
 func (t *Transport) Participant() ros.GUID { return t.guid }
+
+// NoServices says why services cannot be called.
+func (t *Transport) NoServices() string {
+	return "rclgo has no raw requests, and rcl's graph tells servers without their GIDs; the muster without rcl calls those on Cyclone DDS"
+}
 
 // DomainID is the domain that was joined.
 func (t *Transport) DomainID() int { return t.domain }

@@ -30,12 +30,16 @@ type Part string
 const TypeHashes Part = "type hashes"
 
 // Contract checks what every ros.Transport promises, but for the parts it lacks.
-// join adds a participant to one domain that belongs to the test alone.
+// join adds a participant to one domain that belongs to the test alone; it leaves
+// when the test that it is given ends. Its node is "muster" where the transport
+// itself names one.
 func Contract(t *testing.T, join func(t *testing.T) ros.Transport, lacks ...Part) {
 	t.Run("samples", func(t *testing.T) { samples(t, join(t), join(t)) })
 	t.Run("late joiner", func(t *testing.T) { lateJoiner(t, join(t), join(t)) })
 	t.Run("large sample", func(t *testing.T) { largeSample(t, join(t), join(t)) })
 	t.Run("endpoints come and go", func(t *testing.T) { endpoints(t, join(t), join(t), lacks) })
+	t.Run("participants come and go", func(t *testing.T) { participants(t, join(t), join) })
+	t.Run("node lists", func(t *testing.T) { nodeLists(t, join(t), join(t)) })
 	t.Run("incompatible", func(t *testing.T) { incompatible(t, join(t), join(t)) })
 	t.Run("cancel", func(t *testing.T) { cancelled(t, join(t)) })
 }
@@ -98,6 +102,10 @@ func samples(t *testing.T, a, b ros.Transport) {
 		assert.WithinDuration(t, before, time.Unix(0, s.Source), deadline)
 		assert.WithinDuration(t, before, time.Unix(0, s.Receive), deadline)
 		require.NoError(t, b.Unsubscribe(id))
+		next, err := b.Subscribe(ros.Subscription{Topic: topic, Type: "std_msgs/msg/String", QoS: q})
+		require.NoError(t, err)
+		assert.NotEqual(t, id, next, "an id is never used again")
+		require.NoError(t, b.Unsubscribe(next))
 		_, open := b.Reader(id)
 		assert.False(t, open)
 		require.NoError(t, w.Close())
@@ -176,6 +184,81 @@ func endpoints(t *testing.T, a, b ros.Transport, lacks []Part) {
 		e, ok := f.(ros.EndpointFact)
 		return ok && e.GUID == w.GUID() && e.Gone
 	})
+}
+
+// participants has a guest with an endpoint, because some transports know a
+// participant by its endpoints alone. Its facts end in any order.
+func participants(t *testing.T, a ros.Transport, join func(*testing.T) ros.Transport) {
+	var guest, endpoint ros.GUID
+	seen := func(gone bool) func(ros.Fact) bool {
+		participant, writer := false, false
+		return func(f ros.Fact) bool {
+			switch f := f.(type) {
+			case ros.ParticipantFact:
+				participant = participant || f.GUID == guest && f.Gone == gone
+			case ros.EndpointFact:
+				writer = writer || f.GUID == endpoint && f.Gone == gone
+			}
+			return participant && writer
+		}
+	}
+	t.Run("guest", func(t *testing.T) {
+		g := join(t)
+		w, err := g.Advertise(ros.Publication{Topic: "/contract/guest", Type: "std_msgs/msg/String", QoS: reliable})
+		require.NoError(t, err)
+		guest, endpoint = g.Participant(), w.GUID()
+		assert.NotEqual(t, a.Participant(), guest)
+		assert.Equal(t, guest, endpoint.Participant())
+		await(t, a, "the guest", seen(false))
+	})
+	await(t, a, "its end", seen(true))
+}
+
+// nodeLists learns of a's node by a sample of ros_discovery_info, or from Discover
+// where the transport reads those itself.
+func nodeLists(t *testing.T, a, b ros.Transport) {
+	info := ros.Publication{Topic: ros.InfoTopic, Type: ros.InfoType, RawName: true, QoS: ros.InfoWriterQoS()}
+	w, err := a.Advertise(info)
+	require.NoError(t, err)
+	cdr, err := ros.EncodeInfo(ros.NodesFact{
+		Participant: a.Participant(), Nodes: []ros.NodeEntities{{Namespace: "/", Name: "muster", Writers: []ros.GUID{w.GUID()}}},
+	}, ros.GIDIron)
+	require.NoError(t, err)
+	require.NoError(t, w.Write(cdr))
+	id, err := b.Subscribe(ros.Subscription{Topic: ros.InfoTopic, Type: ros.InfoType, RawName: true, QoS: ros.InfoReaderQoS()})
+	require.NoError(t, err)
+	told := func(f ros.NodesFact) bool {
+		return f.Participant == a.Participant() && slices.ContainsFunc(f.Nodes, func(n ros.NodeEntities) bool {
+			return n.Namespace == "/" && n.Name == "muster"
+		})
+	}
+	for end := time.Now().Add(deadline); ; {
+		require.True(t, time.Now().Before(end), "no node list came")
+		if s := takeOne(t, b, id, 50*time.Millisecond); s != nil {
+			f, _, err := ros.DecodeInfo(s.CDR)
+			require.NoError(t, err)
+			if told(f) {
+				return
+			}
+		}
+		for _, f := range learned(t, b, 50*time.Millisecond) {
+			if f, ok := f.(ros.NodesFact); ok && told(f) {
+				return
+			}
+		}
+	}
+}
+
+// learned is what there is to discover within the time.
+func learned(t *testing.T, tr ros.Transport, wait time.Duration) []ros.Fact {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
+	defer cancel()
+	facts, err := tr.Discover(ctx)
+	if err != nil {
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	}
+	return facts
 }
 
 func incompatible(t *testing.T, a, b ros.Transport) {

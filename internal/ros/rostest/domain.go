@@ -38,6 +38,8 @@ type Participant struct {
 	writers []*writer
 	facts   []ros.Fact
 	samples []ros.Sample
+	opened  map[string]int // readers since the start, by topic
+	refused string         // the topic that cannot be subscribed to
 	closed  bool
 
 	took, learned chan struct{} // of size 1: there are samples, facts
@@ -48,6 +50,7 @@ var _ ros.Transport = (*Participant)(nil)
 type reader struct {
 	guid ros.GUID
 	sub  ros.Subscription
+	deaf bool
 }
 
 type writer struct {
@@ -68,7 +71,7 @@ func (d *Domain) Join() *Participant { return d.JoinVendor([2]byte{0x01, 0x10}) 
 func (d *Domain) JoinVendor(vendor [2]byte) *Participant {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	p := &Participant{d: d, readers: make(map[ros.ReaderID]*reader), took: make(chan struct{}, 1), learned: make(chan struct{}, 1)}
+	p := &Participant{d: d, readers: make(map[ros.ReaderID]*reader), opened: make(map[string]int), took: make(chan struct{}, 1), learned: make(chan struct{}, 1)}
 	p.guid = d.nextGUID(ros.GUID{0: vendor[0], 1: vendor[1]}).Participant()
 	for _, other := range d.participants {
 		p.facts = append(p.facts, ros.ParticipantFact{GUID: other.guid, UserData: "enclave=/;"})
@@ -147,9 +150,13 @@ func (p *Participant) Subscribe(s ros.Subscription) (ros.ReaderID, error) {
 	if p.closed {
 		return 0, errClosed
 	}
+	if s.Topic == p.refused {
+		return 0, errors.New("out of resources")
+	}
 	r := &reader{guid: p.d.nextGUID(p.guid), sub: s}
 	id := ros.ReaderID(p.d.serial)
 	p.readers[id] = r
+	p.opened[s.Topic]++
 	p.d.tell(p, r.fact())
 	for _, other := range p.d.participants {
 		for _, w := range other.writers {
@@ -329,7 +336,7 @@ func (w *writer) Write(cdr []byte) error {
 	}
 	for _, p := range w.p.d.participants {
 		for id, r := range p.readers {
-			if r.sub.Topic == w.pub.Topic && mismatch(w.pub.QoS, r.sub.QoS) == "" {
+			if r.sub.Topic == w.pub.Topic && mismatch(w.pub.QoS, r.sub.QoS) == "" && !r.deaf {
 				p.deliver(id, w.guid, cdr)
 			}
 		}

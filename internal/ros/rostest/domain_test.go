@@ -9,5 +9,9 @@ import (
 
 func TestDomainKeepsTheContract(t *testing.T) {
 	d := rostest.NewDomain(7)
-	rostest.Contract(t, func(*testing.T) ros.Transport { return d.Join() })
+	rostest.Contract(t, func(t *testing.T) ros.Transport {
+		p := d.Join()
+		t.Cleanup(p.Leave)
+		return p
+	})
 }
