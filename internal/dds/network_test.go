@@ -74,7 +74,7 @@ func TestAFastDDSRobotComesAndGoes(t *testing.T) {
 	n := ddstest.NewNetwork(t)
 	m, h := onHost(t, n.Host(), "manager", 0, manyParticipants), n.Host()
 	for _, end := range []func(*ddstest.Peer){(*ddstest.Peer).Quit, (*ddstest.Peer).Kill} {
-		peer := h.StartPeer(t, 0)
+		peer := h.StartPeer(t, 0, 3*time.Second)
 		q := ros.QoS{Reliability: ros.Reliable, Durability: ros.Volatile, Depth: 5}
 		peer.Advertise("rt/robot7/odom", "nav_msgs::msg::dds_::Odometry_", q, "")
 		awaitSeen(m, "its topic, and our subscription to it", func(s seen) bool { return s.Stats.Endpoints == 1 && s.Stats.Readers == 1 })

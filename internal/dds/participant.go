@@ -65,7 +65,7 @@ type Participant struct {
 	namesMu sync.RWMutex
 	names   map[uint64]ros.GUID // guarded by namesMu; instance handle of each remote writer
 
-	samples, unnamed atomic.Uint64
+	samples, unnamed, foreignKeys atomic.Uint64
 }
 
 var _ ros.Transport = (*Participant)(nil)
