@@ -119,7 +119,7 @@ func TestGarbageStopsNobody(t *testing.T) {
 	onHost(t, h, "robots", 0, 3, 2, 10)
 	before := awaitSeen(m, "all robots", func(s seen) bool { return complete(3, 2)(s) && s.Poses > 10 })
 
-	g := onHost(t, enemy, "garbage", manager.Addresses[0])
+	g := onHost(t, enemy, "garbage", manager.Address)
 	g.say("begin")
 	g.answer("began")
 	for range 5 { // others keep flowing all the time

@@ -22,18 +22,23 @@ type Network struct {
 // Host is a network namespace with the interfaces eth0, which has two addresses,
 // and eth1.
 type Host struct {
-	Addresses []string
+	Address   string   // the first
+	Addresses []string // of both interfaces
 	n         *Network
 	name      string
 }
 
 var networks atomic.Int64
 
+// prefix begins the names of all namespaces; the pid of the test's process follows.
+const prefix = "muster-"
+
 // NewNetwork makes a network; it goes with the test.
 func NewNetwork(t testing.TB) *Network {
 	t.Helper()
 	require.Zero(t, os.Geteuid(), "network namespaces need root")
-	n := &Network{t: t, bridges: fmt.Sprintf("muster-%d-%d", os.Getpid(), networks.Add(1))}
+	sweep()
+	n := &Network{t: t, bridges: fmt.Sprintf("%s%d-%d", prefix, os.Getpid(), networks.Add(1))}
 	n.namespace(n.bridges)
 	for _, bridge := range []string{"br0", "br1"} {
 		n.ip(n.bridges, "link add "+bridge+" type bridge mcast_snooping 0 forward_delay 0")
@@ -74,6 +79,7 @@ func (n *Network) Host() *Host {
 		}
 		n.ip(h.name, "link set "+eth+" up multicast on")
 	}
+	h.Address = h.Addresses[0]
 	n.ip(h.name, "route add 224.0.0.0/4 dev eth0")
 	return h
 }
