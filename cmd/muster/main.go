@@ -46,7 +46,7 @@ func join(d config.Domain, s config.Security, log *slog.Logger) (app.Domain, err
 		Transport: p,
 		Counts: func() (samples, refused uint64) {
 			s := p.Stats()
-			return s.Samples, s.Refused
+			return s.Samples, s.Refused + s.Unkept
 		},
 		Close: p.Close,
 	}, nil

@@ -68,9 +68,11 @@ func (a *app) domainMetrics() []observe.Domain {
 	for _, d := range a.domains {
 		s := d.follower.Stats()
 		samples, refused := d.Counts()
+		by := s.RefusedBy
+		by["samples"] = refused
 		all = append(all, observe.Domain{
 			ID: d.Transport.DomainID(), Participants: s.Participants, Endpoints: s.Endpoints, Nodes: s.Nodes,
-			Samples: samples, Refused: refused + s.Refused,
+			Samples: samples, Refused: by,
 		})
 	}
 	return all

@@ -80,20 +80,9 @@ func (p *Participant) fact(c *C.struct_fact) ros.Fact {
 		f.Topic, f.Type, f.QoS = C.GoString(c.topic), C.GoString(c._type), goQoS(&c.qos)
 	}
 	if f.Writer {
-		p.name(uint64(c.handle), g, gone)
+		p.writers.tell(uint64(c.handle), g, gone)
 	}
 	return f
-}
-
-// name keeps the GUID of a remote writer by the handle that samples carry.
-func (p *Participant) name(handle uint64, g ros.GUID, gone bool) {
-	p.namesMu.Lock()
-	defer p.namesMu.Unlock()
-	if gone {
-		delete(p.names, handle)
-	} else {
-		p.names[handle] = g
-	}
 }
 
 func goQoS(c *C.struct_qos) ros.QoS {

@@ -62,8 +62,7 @@ type Participant struct {
 	watched <-chan struct{} // of the context that wakes it
 	unwatch func() bool
 
-	namesMu sync.RWMutex
-	names   map[uint64]ros.GUID // guarded by namesMu; instance handle of each remote writer
+	writers writerNames
 
 	samples, unnamed, foreignKeys atomic.Uint64
 }
@@ -83,7 +82,7 @@ func Open(o Options) (*Participant, error) {
 	}
 	p := &Participant{
 		domain: o.Domain, ignoreLocal: o.IgnoreLocal, log: o.Log,
-		readers: make(map[ros.ReaderID]*C.struct_reader), names: make(map[uint64]ros.GUID),
+		readers: make(map[ros.ReaderID]*C.struct_reader), writers: newWriterNames(maxWriters),
 		buf: make([]byte, batchSize),
 	}
 	p.empty = sync.NewCond(&p.mu)
@@ -156,11 +155,12 @@ type Stats struct {
 	Samples uint64 // taken
 	Unnamed uint64 // taken from a writer that discovery has not told of yet
 	Refused uint64 // too large or too short, in the whole process
+	Unkept  uint64 // writers whose GUID is not kept, because there are too many
 }
 
 // Stats returns the counts.
 func (p *Participant) Stats() Stats {
-	return Stats{Samples: p.samples.Load(), Unnamed: p.unnamed.Load(), Refused: uint64(C.blob_refused())}
+	return Stats{Samples: p.samples.Load(), Unnamed: p.unnamed.Load(), Refused: uint64(C.blob_refused()), Unkept: p.writers.unkept.Load()}
 }
 
 // Close leaves the domain; peers see it at once. Take and Discover return

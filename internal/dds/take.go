@@ -71,11 +71,11 @@ func (p *Participant) watch(ctx context.Context) {
 // unpack reads the packed samples of a batch in place.
 func (p *Participant) unpack(buf []byte, b *ros.Batch) {
 	now := time.Now().UnixNano()
-	p.namesMu.RLock()
-	defer p.namesMu.RUnlock()
+	p.writers.mu.RLock()
+	defer p.writers.mu.RUnlock()
 	for len(buf) > 0 {
 		le := binary.NativeEndian
-		writer, known := p.names[le.Uint64(buf[16:])]
+		writer, known := p.writers.byHandle[le.Uint64(buf[16:])]
 		if !known {
 			p.unnamed.Add(1)
 		}

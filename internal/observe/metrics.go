@@ -31,7 +31,8 @@ type Sources struct {
 type Domain struct {
 	ID                             int
 	Participants, Endpoints, Nodes int
-	Samples, Refused               uint64
+	Samples                        uint64
+	Refused                        map[string]uint64 // by reason
 }
 
 // Metrics are the process's metrics, in a registry of their own: libraries fill
@@ -83,7 +84,7 @@ var (
 	endpoints       = desc("ros_endpoints", "Readers and writers known in a ROS domain.", "domain")
 	nodes           = desc("ros_nodes", "Nodes known in a ROS domain.", "domain")
 	samples         = desc("ros_samples_total", "Samples taken from a ROS domain.", "domain")
-	refused         = desc("ros_refused_total", "Samples and facts that a limit kept out.", "domain")
+	refused         = desc("ros_refused_total", "Samples and facts that a limit kept out, by reason.", "domain", "reason")
 	sessions        = desc("stream_sessions", "Open telemetry streams.")
 	frames          = desc("stream_frames_total", "Frames sent on telemetry streams.", "lane")
 	sent            = desc("stream_sent_bytes_total", "Bytes sent on telemetry streams.", "lane")
@@ -111,7 +112,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		gauge(endpoints, float64(d.Endpoints), id)
 		gauge(nodes, float64(d.Nodes), id)
 		counter(samples, d.Samples, id)
-		counter(refused, d.Refused, id)
+		for reason, n := range d.Refused {
+			counter(refused, n, id, reason)
+		}
 	}
 	st := c.Stream()
 	gauge(sessions, float64(st.Sessions))

@@ -107,7 +107,9 @@ func TestMetrics(t *testing.T) {
 		Stream: func() stream.Stats {
 			return stream.NewHub(fleet.NewRegistry(&fleet.Journal{}), stream.Options{}).Stats()
 		},
-		Domains:  func() []observe.Domain { return []observe.Domain{{ID: 7, Nodes: 3}} },
+		Domains: func() []observe.Domain {
+			return []observe.Domain{{ID: 7, Nodes: 3, Refused: map[string]uint64{"names": 2}}}
+		},
 		Leading:  func() bool { return true },
 		Rollouts: func() map[string]int { return map[string]int{"running": 2} },
 	}, quiet)
@@ -117,6 +119,7 @@ func TestMetrics(t *testing.T) {
 	for _, line := range []string{
 		`muster_build_info{version="1.2.3"} 1`, `muster_robots{quality="live"} 1`, `muster_robots{quality="offline"} 0`,
 		`muster_engines{state="up"} 1`, `muster_ros_nodes{domain="7"} 3`, `muster_rollout_runner 1`,
+		`muster_ros_refused_total{domain="7",reason="names"} 2`,
 		`muster_rollouts{state="running"} 2`, `muster_stream_dropped_total{reason="credits"} 0`,
 		`muster_http_request_duration_seconds_count{method="GET",route="/api/v1/robots",status="200"} 1`,
 	} {

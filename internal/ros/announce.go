@@ -1,7 +1,7 @@
 package ros
 
 import (
-	"maps"
+	"errors"
 	"time"
 )
 
@@ -65,20 +65,29 @@ func (f *Follower) ownReaders() (ids []GUID) {
 // majority is the gid size that more peers speak; a tie keeps what there is.
 func (f *Follower) majority(now GIDSize) GIDSize {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	n := 0
-	for size := range maps.Values(f.gidSizes) {
-		if size == GIDHumble {
-			n++
-		} else {
-			n--
-		}
-	}
-	switch {
-	case n > 0:
+	n := f.graph.GIDSizes()
+	f.mu.Unlock()
+	switch d := n[GIDHumble] - n[GIDIron]; {
+	case d > 0:
 		return GIDHumble
-	case n < 0 || now == 0:
+	case d < 0 || now == 0:
 		return GIDIron
 	}
 	return now
+}
+
+// nodeList folds a sample of InfoTopic into the graph; mu is held.
+func (f *Follower) nodeList(s Sample) {
+	fact, _, err := f.infos.decode(s.CDR)
+	switch {
+	case errors.Is(err, errInfoSize):
+		f.bad[InfoTopic]++
+		f.graph.refused[refusedInfoSize]++
+	case err != nil:
+		f.bad[InfoTopic]++
+		f.graph.refused[refusedUnreadableNodes]++
+	case fact.Participant != f.transport.Participant():
+		f.graph.Apply(fact)
+		f.touch()
+	}
 }

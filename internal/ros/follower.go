@@ -50,7 +50,7 @@ type Follower struct {
 	looked     uint64                      // guarded by mu; the graph's version when it was last looked at
 	lookedAt   time.Time                   // guarded by mu
 	readers    map[string]*topicReader     // guarded by mu; by topic
-	gidSizes   map[GUID]GIDSize            // guarded by mu
+	aged       time.Time                   // guarded by mu; when early node lists were last looked over
 	info       ReaderID                    // guarded by mu
 	heal       backoff                     // guarded by mu; of the info reader
 	streams    map[*RawStream]*topicReader // guarded by mu
@@ -85,7 +85,7 @@ func NewFollower(t Transport, apply func(time.Time, ...fleet.Observation), o Fol
 		transport: t, apply: apply, log: o.Log.With("domain", t.DomainID()), options: o,
 		byHand: make(map[roleKey]string), dirty: make(chan struct{}, 1),
 		graph: NewGraph(o.Limits), shown: make(map[string]graphShown), readers: make(map[string]*topicReader),
-		gidSizes: make(map[GUID]GIDSize), streams: make(map[*RawStream]*topicReader),
+		streams: make(map[*RawStream]*topicReader),
 		decoded: newDecoder(), tracks: make(map[string]*track), maps: make(map[string]*fleet.Grid),
 		calls: make(map[ReaderID]*pendingCall), publishers: make(map[string]*publisher), bad: make(map[string]uint64),
 	}
@@ -148,14 +148,8 @@ func (f *Follower) discover(ctx context.Context) error {
 		f.mu.Lock()
 		for _, fact := range facts {
 			f.graph.Apply(fact)
-			switch fact := fact.(type) {
-			case ParticipantFact:
-				if fact.Gone {
-					delete(f.gidSizes, fact.GUID)
-				}
-			case IncompatibleFact:
-				f.incompatible(fact)
-			case EndpointFact, NodesFact:
+			if i, ok := fact.(IncompatibleFact); ok {
+				f.incompatible(i)
 			}
 		}
 		f.mu.Unlock()
@@ -275,6 +269,7 @@ type Stats struct {
 	Participants, Endpoints, Nodes int
 	Readers                        int // our own
 	Refused                        uint64
+	RefusedBy                      map[string]uint64 // the same by reason, of a fixed set
 }
 
 // Stats returns the counts.
@@ -284,9 +279,7 @@ func (f *Follower) Stats() Stats {
 	s := Stats{Readers: len(f.readers)}
 	s.Participants, s.Endpoints = f.graph.Counts()
 	f.graph.names(func(fleet.Node) { s.Nodes++ })
-	for _, n := range f.graph.refused {
-		s.Refused += n
-	}
+	s.Refused, s.RefusedBy = f.graph.refused.total(), f.graph.Refused()
 	return s
 }
 
@@ -295,6 +288,14 @@ func (f *Follower) Nodes() []NodeView {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.graph.Nodes()
+}
+
+// AllTopics lists all topics of the domain with both of their ends, by name; our
+// own ends are not among them.
+func (f *Follower) AllTopics() []TopicView {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.graph.AllTopics()
 }
 
 // Mismatches lists the endpoints of the domain that do not meet, see

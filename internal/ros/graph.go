@@ -1,6 +1,6 @@
 package ros
 
-import "maps"
+import "container/list"
 
 // Limits bound what a Graph keeps, whatever a hostile peer announces.
 type Limits struct {
@@ -8,18 +8,24 @@ type Limits struct {
 	Endpoints           int // in all
 	EndpointsPerPart    int // of one participant
 	NodesPerParticipant int
+	GUIDsPerParticipant int // in its node list
+	NodeBytes           int // of all node lists, about
 	Early               int // node lists of participants not yet known
+	EarlyBytes          int // of these, about
 }
 
 // DefaultLimits leave room for 5,000 robots of some ten nodes.
 func DefaultLimits() Limits {
-	return Limits{Participants: 20_000, Endpoints: 1_000_000, EndpointsPerPart: 20_000, NodesPerParticipant: 2_000, Early: 2_000}
+	return Limits{
+		Participants: 20_000, Endpoints: 1_000_000, EndpointsPerPart: 20_000, NodesPerParticipant: 2_000,
+		GUIDsPerParticipant: 20_000, NodeBytes: 256 << 20, Early: 2_000, EarlyBytes: 16 << 20,
+	}
 }
 
 // Graph is the ROS graph as a fold over discovery facts. The facts about one
 // entity come in order; those about different entities, and the node lists, in
 // any. Each fact has an end: a participant's and an endpoint's is their own Gone,
-// a node list's is the next list or the end of its participant.
+// a node list's is the next list, or a while after its participant's end.
 //
 // A Graph is not safe for concurrent use.
 type Graph struct {
@@ -28,14 +34,11 @@ type Graph struct {
 	endpoints    map[GUID]Endpoint
 	perPart      map[GUID]int // endpoints of each participant
 	topics       map[string]map[GUID]bool
-	early        map[GUID][]NodeEntities
-	refused      map[string]uint64
+	bare         *list.List // GUIDs of participants without endpoints and nodes, the oldest first
+	nodeBytes    int        // of the participants' node lists
+	early        earlyLists
+	refused      refusedCounts
 	version      uint64
-}
-
-type participant struct {
-	enclave, host string
-	nodes         []NodeEntities
 }
 
 // Endpoint is a reader or writer as discovery told of it.
@@ -54,7 +57,7 @@ func NewGraph(l Limits) *Graph {
 	return &Graph{
 		limits: l, participants: make(map[GUID]*participant), endpoints: make(map[GUID]Endpoint),
 		perPart: make(map[GUID]int), topics: make(map[string]map[GUID]bool),
-		early: make(map[GUID][]NodeEntities), refused: make(map[string]uint64),
+		bare: list.New(), early: newEarlyLists(l.Early, l.EarlyBytes),
 	}
 }
 
@@ -62,7 +65,7 @@ func NewGraph(l Limits) *Graph {
 func (g *Graph) Version() uint64 { return g.version }
 
 // Refused counts the facts that a limit kept out, by reason.
-func (g *Graph) Refused() map[string]uint64 { return maps.Clone(g.refused) }
+func (g *Graph) Refused() map[string]uint64 { return g.refused.byName() }
 
 // Counts are the participants and endpoints that are known.
 func (g *Graph) Counts() (participants, endpoints int) {
@@ -82,29 +85,6 @@ func (g *Graph) Apply(f Fact) {
 	}
 }
 
-func (g *Graph) applyParticipant(f ParticipantFact) {
-	p := g.participants[f.GUID]
-	if f.Gone {
-		delete(g.early, f.GUID)
-		if p != nil {
-			delete(g.participants, f.GUID)
-			g.version++
-		}
-		return
-	}
-	if p == nil {
-		if len(g.participants) >= g.limits.Participants {
-			g.refused["participants"]++
-			return
-		}
-		p = &participant{nodes: g.early[f.GUID]}
-		delete(g.early, f.GUID)
-		g.participants[f.GUID] = p
-	}
-	p.enclave, p.host = bounded(userData(f.UserData, "enclave")), bounded(f.Host)
-	g.version++
-}
-
 // bounded cuts text from the wire to the length of a name.
 func bounded(s string) string { return s[:min(len(s), MaxName)] }
 
@@ -118,13 +98,13 @@ func (g *Graph) applyEndpoint(f EndpointFact) {
 	}
 	switch part := f.GUID.Participant(); {
 	case len(f.Topic) > MaxName || len(f.Type) > MaxName:
-		g.refused["names"]++
+		g.refused[refusedNames]++
 		return
 	case !known && len(g.endpoints) >= g.limits.Endpoints:
-		g.refused["endpoints"]++
+		g.refused[refusedEndpoints]++
 		return
 	case !known && g.perPart[part] >= g.limits.EndpointsPerPart:
-		g.refused["endpoints_per_participant"]++
+		g.refused[refusedPerParticipant]++
 		return
 	}
 	e := Endpoint{GUID: f.GUID, Writer: f.Writer, Type: ROSType(f.Type), TypeHash: bounded(userData(f.UserData, "typehash")), QoS: f.QoS}
@@ -137,6 +117,7 @@ func (g *Graph) applyEndpoint(f EndpointFact) {
 	}
 	g.endpoints[f.GUID] = e
 	g.perPart[f.GUID.Participant()]++
+	g.vouch(f.GUID.Participant())
 	if e.Kind == KindTopic && e.Writer {
 		if g.topics[e.Name] == nil {
 			g.topics[e.Name] = make(map[GUID]bool)
@@ -151,6 +132,11 @@ func (g *Graph) removeEndpoint(id GUID, e Endpoint) {
 	part := id.Participant()
 	if g.perPart[part]--; g.perPart[part] <= 0 {
 		delete(g.perPart, part)
+		if p := g.participants[part]; p != nil && p.implied {
+			g.dismiss(part, p)
+		} else if p != nil {
+			g.rank(part, p)
+		}
 	}
 	if writers := g.topics[e.Name]; e.Kind == KindTopic && e.Writer {
 		delete(writers, id)
@@ -159,31 +145,4 @@ func (g *Graph) removeEndpoint(id GUID, e Endpoint) {
 		}
 	}
 	g.version++
-}
-
-func (g *Graph) applyNodes(f NodesFact) {
-	nodes := make([]NodeEntities, 0, len(f.Nodes))
-	for _, n := range f.Nodes {
-		switch {
-		case len(nodes) >= g.limits.NodesPerParticipant:
-			g.refused["nodes_per_participant"]++
-		case n.Name == "" || len(n.Name) > MaxName || len(n.Namespace) > MaxName:
-			g.refused["names"]++
-		default:
-			if n.Namespace == "" {
-				n.Namespace = "/"
-			}
-			nodes = append(nodes, n)
-		}
-	}
-	if p := g.participants[f.Participant]; p != nil {
-		p.nodes = nodes
-		g.version++
-		return
-	}
-	if _, known := g.early[f.Participant]; !known && len(g.early) >= g.limits.Early {
-		g.refused["early_nodes"]++
-		return
-	}
-	g.early[f.Participant] = nodes
 }

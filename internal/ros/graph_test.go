@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/muster-fleet/muster/internal/ros"
 )
@@ -106,66 +105,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// world is a set of participants with their facts: those that make each entity,
-// in order, and those that end it.
-type world struct{ entities [][]ros.Fact }
-
 func guid(participant, entity byte) ros.GUID {
 	return ros.GUID{1, 0x0f, participant, 11: participant, 12: 0, 13: 0, 14: entity, 15: 3}
-}
-
-func drawWorld(t *rapid.T) (w world) {
-	for p := range byte(rapid.IntRange(1, 4).Draw(t, "participants")) {
-		id := guid(p, 0).Participant()
-		w.entities = append(w.entities, []ros.Fact{
-			ros.ParticipantFact{GUID: id, UserData: "enclave=/e;", Host: "h"},
-			ros.ParticipantFact{GUID: id, UserData: "enclave=/;", Host: "h"},
-		})
-		node := ros.NodeEntities{Namespace: fmt.Sprintf("/robot%d", p), Name: "driver"}
-		for e := range byte(rapid.IntRange(0, 4).Draw(t, "endpoints")) {
-			g := guid(p, e+1)
-			fact := ros.EndpointFact{
-				GUID: g, Participant: id, Writer: e%2 == 0, Topic: fmt.Sprintf("rt/robot%d/t%d", p, e),
-				Type: "std_msgs::msg::dds_::String_", UserData: "typehash=RIHS01_1;",
-			}
-			changed := fact
-			changed.QoS.Depth = 7
-			w.entities = append(w.entities, []ros.Fact{fact, changed})
-			if fact.Writer {
-				node.Writers = append(node.Writers, g)
-			} else {
-				node.Readers = append(node.Readers, g)
-			}
-		}
-		w.entities = append(w.entities, []ros.Fact{
-			ros.NodesFact{Participant: id, Nodes: []ros.NodeEntities{{Namespace: "/", Name: "early"}}},
-			ros.NodesFact{Participant: id, Nodes: []ros.NodeEntities{node}},
-		})
-	}
-	return w
-}
-
-func gone(f ros.Fact) []ros.Fact {
-	switch f := f.(type) {
-	case ros.ParticipantFact:
-		return []ros.Fact{ros.ParticipantFact{GUID: f.GUID, Gone: true}}
-	case ros.EndpointFact:
-		return []ros.Fact{ros.EndpointFact{GUID: f.GUID, Participant: f.Participant, Writer: f.Writer, Gone: true}}
-	}
-	return nil // a node list ends with its participant
-}
-
-// interleave merges the entities' facts in a random order that keeps each one's.
-func interleave(t *rapid.T, entities [][]ros.Fact) (all []ros.Fact) {
-	left := append([][]ros.Fact(nil), entities...)
-	for len(left) > 0 {
-		i := rapid.IntRange(0, len(left)-1).Draw(t, "next")
-		all = append(all, left[i][0])
-		if left[i] = left[i][1:]; len(left[i]) == 0 {
-			left = append(left[:i], left[i+1:]...)
-		}
-	}
-	return all
 }
 
 func fold(facts []ros.Fact) *ros.Graph {
@@ -176,68 +117,9 @@ func fold(facts []ros.Fact) *ros.Graph {
 	return g
 }
 
-func TestAnyOrderGivesTheSameGraph(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		var straight []ros.Fact
-		for _, e := range w.entities {
-			straight = append(straight, e...)
-		}
-		want := fold(straight)
-		// Some entities flicker: they go and come back with the same facts, as after
-		// a partition; their node lists come again, too.
-		flicker := make([][]ros.Fact, 0, len(w.entities))
-		back := make(map[ros.GUID]bool)
-		for _, e := range w.entities {
-			if p, ok := e[0].(ros.ParticipantFact); ok && rapid.Bool().Draw(t, "flickers") {
-				back[p.GUID] = true
-			}
-		}
-		var after []ros.Fact
-		for _, e := range w.entities {
-			switch f := e[0].(type) {
-			case ros.ParticipantFact:
-				if back[f.GUID] {
-					e = append(append(append([]ros.Fact(nil), e...), gone(f)...), e...)
-				}
-			case ros.EndpointFact:
-				if back[f.Participant] {
-					e = append(append(append([]ros.Fact(nil), e...), gone(f)...), e...)
-				}
-			case ros.NodesFact:
-				if back[f.Participant] {
-					after = append(after, e[len(e)-1])
-				}
-			}
-			flicker = append(flicker, e)
-		}
-		got := fold(append(interleave(t, flicker), after...))
-		require.Equal(t, want.Nodes(), got.Nodes())
-		require.Equal(t, want.Topics(), got.Topics())
-		for _, topic := range want.Topics() {
-			require.Equal(t, want.Publishers(topic), got.Publishers(topic))
-		}
-	})
-}
-
-func TestAfterAllRemovalsTheGraphIsEmpty(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		ended := make([][]ros.Fact, 0, len(w.entities))
-		for _, e := range w.entities {
-			ended = append(ended, append(append([]ros.Fact(nil), e...), gone(e[0])...))
-		}
-		g := fold(interleave(t, ended))
-		require.Empty(t, g.Nodes())
-		require.Empty(t, g.Topics())
-		participants, endpoints := g.Counts()
-		require.Zero(t, participants)
-		require.Zero(t, endpoints)
-	})
-}
-
 func TestLimitsHold(t *testing.T) {
-	l := ros.Limits{Participants: 3, Endpoints: 5, EndpointsPerPart: 2, NodesPerParticipant: 2, Early: 2}
+	l := ros.DefaultLimits()
+	l.Participants, l.Endpoints, l.EndpointsPerPart, l.NodesPerParticipant, l.Early = 3, 5, 2, 2, 2
 	g := ros.NewGraph(l)
 	for p := range byte(10) {
 		id := guid(p, 0).Participant()
@@ -254,7 +136,7 @@ func TestLimitsHold(t *testing.T) {
 	participants, endpoints := g.Counts()
 	assert.Equal(t, 3, participants)
 	assert.Equal(t, 5, endpoints)
-	assert.Len(t, g.Nodes(), 4)
+	assert.Len(t, g.Nodes(), 6, "two of each participant that is known")
 	for _, reason := range []string{"participants", "endpoints", "endpoints_per_participant", "nodes_per_participant", "early_nodes", "names"} {
 		assert.Positive(t, g.Refused()[reason], reason)
 	}

@@ -1,6 +1,7 @@
 package ros
 
 import (
+	"errors"
 	"fmt"
 
 	humble "github.com/muster-fleet/muster/msgs/humble/rmw_dds_common"
@@ -35,6 +36,12 @@ const (
 	GIDIron   GIDSize = 16 // Iron, Jazzy and newer
 )
 
+// maxInfo bounds a sample of InfoTopic: one that is larger cannot be within the
+// limits of nodes and endpoints of a participant.
+const maxInfo = 2 << 20
+
+var errInfoSize = errors.New("too large")
+
 // infoDecoder reads InfoTopic's messages and reuses its memory.
 type infoDecoder struct {
 	iron   rmw_dds_common.ParticipantEntitiesInfo
@@ -43,6 +50,9 @@ type infoDecoder struct {
 
 // decode takes the layout that consumes the whole sample.
 func (d *infoDecoder) decode(cdr []byte) (NodesFact, GIDSize, error) {
+	if len(cdr) > maxInfo {
+		return NodesFact{}, 0, fmt.Errorf("read %s: %d bytes: %w", InfoTopic, len(cdr), errInfoSize)
+	}
 	err := d.iron.UnmarshalCDR(cdr)
 	if err == nil {
 		return d.fromIron(), GIDIron, nil
@@ -57,7 +67,7 @@ func (d *infoDecoder) decode(cdr []byte) (NodesFact, GIDSize, error) {
 func DecodeInfo(cdr []byte) (NodesFact, GIDSize, error) { return new(infoDecoder).decode(cdr) }
 
 func (d *infoDecoder) fromIron() NodesFact {
-	f := NodesFact{Participant: d.iron.Gid.Data}
+	f := NodesFact{Participant: d.iron.Gid.Data, GIDSize: GIDIron}
 	for _, n := range d.iron.NodeEntitiesInfoSeq {
 		e := NodeEntities{Namespace: n.NodeNamespace, Name: n.NodeName}
 		for _, g := range n.ReaderGidSeq {
@@ -72,7 +82,7 @@ func (d *infoDecoder) fromIron() NodesFact {
 }
 
 func (d *infoDecoder) fromHumble() NodesFact {
-	f := NodesFact{Participant: GUID(d.humble.Gid.Data[:16])}
+	f := NodesFact{Participant: GUID(d.humble.Gid.Data[:16]), GIDSize: GIDHumble}
 	for _, n := range d.humble.NodeEntitiesInfoSeq {
 		e := NodeEntities{Namespace: n.NodeNamespace, Name: n.NodeName}
 		for _, g := range n.ReaderGidSeq {

@@ -38,6 +38,7 @@ const (
 	maxReaders  = 100_000
 	linger      = 5 * time.Minute  // a role's reader outlives its publishers by that
 	rawLinger   = 10 * time.Second // and one that only raw streams had
+	listsAge    = time.Minute      // a node list outlives its participant by twice that at most
 	silentAfter = 5 * time.Second  // a reliable reader that fell silent is made anew
 )
 
@@ -105,7 +106,7 @@ func (f *Follower) closeUnwanted(now time.Time, r *topicReader, wanted bool) {
 // open makes a reader; a failure is logged and tried again at the next look.
 func (f *Follower) open(now time.Time, topic, typ string, q QoS, p *part) *topicReader {
 	if len(f.readers) >= maxReaders {
-		f.graph.refused["readers"]++
+		f.graph.refused[refusedReaders]++
 		return nil
 	}
 	r := &topicReader{topic: topic, typ: typ, qos: q, opened: now}
@@ -190,6 +191,10 @@ func (f *Follower) watch(now time.Time) {
 		}
 	}
 	f.closePublishers(now.Add(-publisherLinger))
+	if now.Sub(f.aged) >= listsAge {
+		f.graph.Age()
+		f.aged = now
+	}
 	if f.heal.due(now, f.graph.nameless() > 0) {
 		old := f.info
 		err := f.openInfo()

@@ -209,24 +209,6 @@ func (f *Follower) track(namespace string) *track {
 	return t
 }
 
-// nodeList folds a sample of InfoTopic into the graph; mu is held.
-func (f *Follower) nodeList(s Sample) {
-	fact, size, err := f.infos.decode(s.CDR)
-	if err != nil {
-		f.bad[InfoTopic]++
-		f.graph.refused["unreadable_nodes"]++
-		return
-	}
-	if fact.Participant == f.transport.Participant() {
-		return
-	}
-	if len(f.gidSizes) < f.options.Limits.Participants {
-		f.gidSizes[fact.Participant] = size
-	}
-	f.graph.Apply(fact)
-	f.touch()
-}
-
 // unreadable counts a sample that could not be read, and logs the first of a
 // topic and then each thousandth.
 func (f *Follower) unreadable(topic string, err error) {

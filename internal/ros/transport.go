@@ -135,6 +135,7 @@ type EndpointFact struct {
 type NodesFact struct {
 	Participant GUID
 	Nodes       []NodeEntities
+	GIDSize     GIDSize // of the sample that told it; 0 where there was none
 }
 
 // NodeEntities is a node and the endpoints that belong to it.
