@@ -139,7 +139,7 @@ func (p *Peer) discover(line string) error {
 		delete(p.found, g)
 		return nil
 	}
-	p.found[g] = PeerEndpoint{words[1], words[2], strings.TrimRight(words[3], "-\x00")}
+	p.found[g] = PeerEndpoint{words[1], words[2], strings.TrimPrefix(words[3], "-")}
 	return nil
 }
 
