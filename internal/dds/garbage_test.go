@@ -116,7 +116,7 @@ func TestGarbageStopsNobody(t *testing.T) {
 	n := ddstest.NewNetwork(t)
 	manager, h, enemy := n.Host(), n.Host(), n.Host()
 	m := onHost(t, manager, "manager", 0, atMost)
-	onHost(t, h, "robots", 0, 3, 2, 10)
+	onHost(t, h, "robots", 0, 3, 2, 10, 0)
 	before := awaitSeen(m, "all robots", func(s seen) bool { return complete(3, 2)(s) && s.Poses > 10 })
 
 	g := onHost(t, enemy, "garbage", manager.Address)

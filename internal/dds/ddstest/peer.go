@@ -63,7 +63,19 @@ func StartMember(t testing.TB, domain int, enclave string) *Peer {
 // so that a crash shows soon.
 func (h *Host) StartPeer(t testing.TB, domain int, lease time.Duration) *Peer {
 	t.Helper()
-	args := []string{fmt.Sprint(domain), fmt.Sprintf("lease=%d", lease.Milliseconds())}
+	return h.startPeer(t, domain, fmt.Sprintf("lease=%d", lease.Milliseconds()))
+}
+
+// StartPeerOf starts a peer on the host that looks for one participant alone: that
+// of another host with the participant index 0.
+func (h *Host) StartPeerOf(t testing.TB, domain int, hub *Host) *Peer {
+	t.Helper()
+	return h.startPeer(t, domain, "only="+hub.Address)
+}
+
+func (h *Host) startPeer(t testing.TB, domain int, more ...string) *Peer {
+	t.Helper()
+	args := append([]string{fmt.Sprint(domain)}, more...)
 	for _, a := range h.Addresses {
 		args = append(args, "address="+a)
 	}

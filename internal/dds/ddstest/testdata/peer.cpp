@@ -1,9 +1,10 @@
 // A peer of another vendor: a Fast DDS participant that is driven by lines on
 // its standard input and speaks raw CDR under the names that it is given.
 //
-//   peer DOMAIN [address=A]… [lease=MILLISECONDS] [enclave=DIRECTORY]
+//   peer DOMAIN [address=A]… [only=A] [lease=MILLISECONDS] [enclave=DIRECTORY]
 //
-// Without an address it is on the loopback interface, and looks for others there.
+// Without an address it is on the loopback interface, and looks for others there;
+// "only" is where it looks for the one participant that it shall find.
 // With an enclave's directory (SROS 2) it is a member of that keystore.
 //
 //   pub  TOPIC TYPE reliable|best_effort transient_local|volatile DEPTH USERDATA|-
@@ -160,11 +161,14 @@ int main(int argc, char** argv) {
   pq.transport().use_builtin_transports = false;
   auto udp = std::make_shared<eprosima::fastdds::rtps::UDPv4TransportDescriptor>();
   pq.transport().user_transports.push_back(udp);
+  std::string only;
   auto& discovery = pq.wire_protocol().builtin.discovery_config;
   for (int i = 2; i < argc; i++) {
     std::string arg = argv[i], key = arg.substr(0, arg.find('=')), value = arg.substr(arg.find('=') + 1);
     if (key == "address") {
       udp->interfaceWhiteList.push_back(value);
+    } else if (key == "only") {
+      only = value;
     } else if (key == "lease") {
       discovery.leaseDuration = eprosima::fastrtps::Duration_t(std::stoi(value) / 1000.0L);
       discovery.leaseDuration_announcementperiod = eprosima::fastrtps::Duration_t(std::stoi(value) / 3000.0L);
@@ -175,14 +179,17 @@ int main(int argc, char** argv) {
       return 1;
     }
   }
-  bool loopback = udp->interfaceWhiteList.empty();
-  if (loopback) udp->interfaceWhiteList.push_back("127.0.0.1");
-  for (int i = 0; loopback && i < 20; i++) {
+  auto look = [&](const std::string& address, int index) {
     eprosima::fastrtps::rtps::Locator_t l;
-    eprosima::fastrtps::rtps::IPLocator::setIPv4(l, 127, 0, 0, 1);
+    eprosima::fastrtps::rtps::IPLocator::setIPv4(l, address);
     l.kind = LOCATOR_KIND_UDPv4;
-    l.port = 7410 + 250 * domain + 2 * i;
+    l.port = 7410 + 250 * domain + 2 * index;
     pq.wire_protocol().builtin.initialPeersList.push_back(l);
+  };
+  if (!only.empty()) look(only, 0);
+  if (udp->interfaceWhiteList.empty()) {
+    udp->interfaceWhiteList.push_back("127.0.0.1");
+    for (int i = 0; i < 20; i++) look("127.0.0.1", i);
   }
   std::string enclave = std::string("enclave=/;") + '\0';
   pq.user_data().data_vec(std::vector<eprosima::fastrtps::rtps::octet>(enclave.begin(), enclave.end()));
