@@ -3,6 +3,8 @@ package dds_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,9 +38,15 @@ func tell(m *child, what string) (s seen) {
 
 func awaitSeen(m *child, what string, ok func(seen) bool) (s seen) {
 	m.t.Helper()
-	require.Eventually(m.t, func() bool { s = look(m); return ok(s) }, ddstest.Deadline, 20*time.Millisecond, what)
+	require.Eventually(m.t, func() bool { s = look(m); return ok(s) }, ddstest.Deadline, 20*time.Millisecond,
+		"%s; it sees %v", what, lazily(func() string { return fmt.Sprintf("%+v and nodes %v", s.Stats, slices.Sorted(maps.Keys(s.Nodes))) }))
 	return s
 }
+
+// lazily is told when a test fails alone.
+type lazily func() string
+
+func (l lazily) String() string { return l() }
 
 func nobody(s seen) bool {
 	return s.Stats.Participants == 0 && s.Stats.Endpoints == 0 && len(s.Nodes) == 0

@@ -15,7 +15,7 @@ import (
 // manager. Each time the graph is right at both ends of it, and nothing piles up.
 func TestAPartitionHeals(t *testing.T) {
 	t.Parallel()
-	const cyclone, fast, nodes, cycles, lease = 10, 2, 3, 10, 1500
+	const cyclone, fast, nodes, cycles, lease = 30, 2, 3, 10, 1500
 	n := ddstest.NewNetwork(t)
 	hub, h := n.Host(), n.Host()
 	m := onHost(t, hub, "manager", 0, manyParticipants, lease, 2)
@@ -57,6 +57,8 @@ func TestAPartitionHeals(t *testing.T) {
 	}
 	end := tell(m, "measure")
 	t.Logf("resident: %d KB after two cuts, %d KB after %d", settled.Resident>>10, end.Resident>>10, cycles)
-	assert.Less(t, end.Resident-settled.Resident, 2<<20, "memory of robots that were cut off")
+	// A robot takes some 46 KB; the race detector's shadow grows by itself.
+	const perCut = 24 << 10
+	assert.Less(t, end.Resident-settled.Resident, (cyclone+fast)*(cycles-2)*perCut, "memory of robots that were cut off")
 	assert.Zero(t, end.Stats.Refused)
 }
