@@ -3,8 +3,6 @@ package dds_test
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,8 +37,17 @@ func tell(m *child, what string) (s seen) {
 func awaitSeen(m *child, what string, ok func(seen) bool) (s seen) {
 	m.t.Helper()
 	require.Eventually(m.t, func() bool { s = look(m); return ok(s) }, ddstest.Deadline, 20*time.Millisecond,
-		"%s; it sees %v", what, lazily(func() string { return fmt.Sprintf("%+v and nodes %v", s.Stats, slices.Sorted(maps.Keys(s.Nodes))) }))
+		"%s; it sees %v", what, lazily(func() string { return s.String() }))
 	return s
+}
+
+// String tells the counts, and how many GUIDs are known of each node.
+func (s seen) String() string {
+	known := make(map[string]int, len(s.Nodes))
+	for name, guids := range s.Nodes {
+		known[name] = len(guids)
+	}
+	return fmt.Sprintf("%+v and nodes %v", s.Stats, known)
 }
 
 // lazily is told when a test fails alone.
