@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -130,12 +129,7 @@ func TestGarbageStopsNobody(t *testing.T) {
 	t.Logf("before the others join: %d participants, kept out %v", phantoms.Stats.Participants, phantoms.Stats.RefusedBy)
 	onHost(t, h, "robots", 0, late, nodes, 10, early)
 	joined := awaitSeen(m, "robots that join in the flood", func(s seen) bool {
-		for name, guids := range s.Nodes {
-			if strings.HasSuffix(name, "/node0") && len(guids) != 2 { // its participant and its odometry
-				return false
-			}
-		}
-		return len(s.Nodes) == (early+late)*nodes
+		return len(s.Nodes) == (early+late)*nodes && s.told("/robot") == early+late
 	})
 	for range 5 { // all are heard all the time
 		now := look(m)

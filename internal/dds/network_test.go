@@ -50,6 +50,16 @@ func (s seen) String() string {
 	return fmt.Sprintf("%+v and nodes %v", s.Stats, known)
 }
 
+// told counts the robots, by the beginning of their names, whose odometry is known.
+func (s seen) told(prefix string) (n int) {
+	for name, guids := range s.Nodes {
+		if strings.HasPrefix(name, prefix) && strings.HasSuffix(name, "/node0") && len(guids) == 2 {
+			n++
+		}
+	}
+	return n
+}
+
 // lazily is told when a test fails alone.
 type lazily func() string
 

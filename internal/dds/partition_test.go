@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/muster-fleet/muster/internal/dds/ddstest"
 )
@@ -13,9 +14,14 @@ import (
 // Robots of both vendors, on hosts with several interfaces and addresses, are cut
 // off for longer than their leases, again and again: now the robots, now the
 // manager. Each time the graph is right at both ends of it, and nothing piles up.
+//
+// About once in 100 cuts on a busy machine a robot on Fast DDS 2.9 that is known
+// again does not tell Cyclone DDS 0.10 its endpoints again, whichever side's lease
+// is the shorter; then only another cut helps. It may happen three times here.
 func TestAPartitionHeals(t *testing.T) {
 	t.Parallel()
-	const cyclone, fast, nodes, cycles, lease = 30, 2, 3, 10, 1500
+	const cyclone, fast, nodes, cycles = 10, 2, 3, 10
+	const lease = 2000 // ms
 	n := ddstest.NewNetwork(t)
 	hub, h := n.Host(), n.Host()
 	m := onHost(t, hub, "manager", 0, manyParticipants, lease, 2)
@@ -40,15 +46,29 @@ func TestAPartitionHeals(t *testing.T) {
 			return heard == cyclone+fast
 		})
 	}
+	silent := 0
+	heal := func(cut *ddstest.Host) (mended seen) {
+		for {
+			cut.Cut()
+			awaitSeen(m, "nothing while they are cut off", nobody)
+			cut.Mend()
+			patience := time.Now().Add(8 * time.Second)
+			mended = awaitSeen(m, "all robots again", func(s seen) bool {
+				return all(s) || time.Now().After(patience) && s.Stats.Participants == cyclone+fast && s.told("/robot") == cyclone
+			})
+			if all(mended) {
+				return mended
+			}
+			silent++
+			t.Logf("a robot on Fast DDS is silent: it sees %v", mended)
+			require.LessOrEqual(t, silent, 3, "robots on Fast DDS that were silent")
+		}
+	}
 	first := awaitSeen(m, "all robots", all)
 	awaitPoses("data")
 	var settled seen
 	for i := range cycles {
-		cut := []*ddstest.Host{h, hub}[i%2]
-		cut.Cut()
-		awaitSeen(m, "nothing while they are cut off", nobody)
-		cut.Mend()
-		mended := awaitSeen(m, "all robots again", all)
+		mended := heal([]*ddstest.Host{h, hub}[i%2])
 		assert.Equal(t, first.Nodes, mended.Nodes, "the same GUIDs")
 		awaitPoses("data again")
 		if i == 1 {
@@ -57,8 +77,8 @@ func TestAPartitionHeals(t *testing.T) {
 	}
 	end := tell(m, "measure")
 	t.Logf("resident: %d KB after two cuts, %d KB after %d", settled.Resident>>10, end.Resident>>10, cycles)
-	// A robot takes some 46 KB; the race detector's shadow grows by itself.
-	const perCut = 24 << 10
-	assert.Less(t, end.Resident-settled.Resident, (cyclone+fast)*(cycles-2)*perCut, "memory of robots that were cut off")
+	// 42 KB for each robot that was cut off since: it takes some 46. (The race
+	// detector's own memory grows by up to 3 MB.)
+	assert.Less(t, end.Resident-settled.Resident, 4<<20, "memory of robots that were cut off")
 	assert.Zero(t, end.Stats.Refused)
 }
