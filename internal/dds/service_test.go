@@ -42,7 +42,7 @@ func TestServices(t *testing.T) {
 			for _, s := range b.Samples {
 				requests <- slices.Clone(s.CDR)
 				id := binary.LittleEndian.Uint64(s.CDR[4:])
-				if err := cmp.Or(answer(w, s.CDR, id+1, "another's"), answer(w, s.CDR, id, "over DDS")); err != nil {
+				if err := cmp.Or(replyTo(w, s.CDR, id+1, "another's"), replyTo(w, s.CDR, id, "over DDS")); err != nil {
 					served <- err
 					return
 				}
@@ -75,8 +75,8 @@ func TestServices(t *testing.T) {
 	assert.NoError(t, <-served)
 }
 
-// answer replies to a request as if a client with that id had sent it.
-func answer(w ros.Writer, request []byte, id uint64, message string) error {
+// replyTo replies to a request as if a client with that id had sent it.
+func replyTo(w ros.Writer, request []byte, id uint64, message string) error {
 	reply, err := (&std_srvs.TriggerResponse{Success: true, Message: message}).MarshalCDR(nil)
 	if err != nil {
 		return err
