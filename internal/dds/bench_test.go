@@ -170,40 +170,6 @@ func TestFigureFlatOut(t *testing.T) {
 	}
 }
 
-// 200 robots, each a participant with a writer, join at once.
-func TestFigureDiscovery(t *testing.T) {
-	const participants = 200
-	b := newBench(t)
-	var all []time.Duration
-	var memory []int
-	for range rounds {
-		crowd, reader := b.program("crowd", b.domain, participants), b.own("discover", participants)()
-		reader.say("mark")
-		var resident int
-		_, err := fmt.Sscan(reader.answer("marked"), &resident)
-		require.NoError(t, err)
-		crowd.say("go")
-		began := time.Now()
-		crowd.answer("done")
-		reader.answer("complete")
-		all = append(all, time.Since(began))
-		reader.say("report")
-		var after int
-		_, err = fmt.Sscan(reader.answer("report"), &after)
-		require.NoError(t, err)
-		memory = append(memory, (after-resident)>>10/participants)
-		crowd.say("quit")
-		crowd.end()
-		reader.end()
-	}
-	slices.Sort(all)
-	slices.Sort(memory)
-	t.Logf("figure: discovery of %d participants with a writer each: %v (%v … %v), %d KB each (%d … %d)", participants,
-		all[rounds/2].Round(time.Millisecond), all[0].Round(time.Millisecond), all[rounds-1].Round(time.Millisecond),
-		memory[rounds/2], memory[0], memory[rounds-1])
-	assert.Less(t, all[rounds/2], 5*time.Second)
-}
-
 func TestFigureThousandRobots(t *testing.T) {
 	const robots, seconds = 1000, 5
 	b := newBench(t)

@@ -7,6 +7,7 @@ package dds
 import "C"
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -25,14 +26,23 @@ var domains = struct {
 	entity map[int]C.dds_entity_t
 }{users: make(map[int]int), entity: make(map[int]C.dds_entity_t)}
 
+// everywhere goes before every configuration. Fast DDS knows an endpoint that
+// ended by its key hash alone: without it a Fast DDS robot keeps each reader and
+// writer that we ever closed.
+const everywhere = `<CycloneDDS><Domain><Internal><GenerateKeyhash>true</GenerateKeyhash></Internal></Domain></CycloneDDS>`
+
 var installLog = sync.OnceFunc(func() { C.log_install() })
 
 func acquireDomain(id int, config string) error {
 	installLog()
 	domains.Lock()
 	defer domains.Unlock()
-	if domains.users[id] == 0 && config != "" && os.Getenv("CYCLONEDDS_URI") == "" {
-		xml := C.CString(config)
+	if domains.users[id] == 0 {
+		all := everywhere
+		if text := cmp.Or(os.Getenv("CYCLONEDDS_URI"), config); text != "" {
+			all += "," + text
+		}
+		xml := C.CString(all)
 		defer C.free(unsafe.Pointer(xml))
 		e := C.dds_create_domain(C.dds_domainid_t(id), xml)
 		if e < 0 {

@@ -2,6 +2,7 @@ package dds_test
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 	"github.com/muster-fleet/muster/internal/dds/ddstest"
 	"github.com/muster-fleet/muster/internal/fleet"
 	"github.com/muster-fleet/muster/internal/ros"
+	"github.com/muster-fleet/muster/msgs/geometry_msgs"
+	"github.com/muster-fleet/muster/msgs/nav_msgs"
 )
 
 // A Fast DDS robot, as rmw_fastrtps would make it: its node list in either gid
@@ -46,14 +49,26 @@ func TestAFastDDSRobotBecomesARobotOfTheFleet(t *testing.T) {
 		require.Eventually(t, func() bool { return len(robot().Nodes) == 1 }, ddstest.Deadline, 5*time.Millisecond, "its node")
 		assert.Equal(t, "/robot7/driver", robot().Nodes[0].FullName())
 		assert.Equal(t, "/", robot().Nodes[0].Enclave)
-		require.Eventually(t, func() bool { // until our reader and its writer have met
-			for topic, typ := range topics {
-				peer.Write(topic, cdr[typ])
-			}
-			r := robot()
-			return r.Battery != nil && (r.Pose != nil || problem(r, "/robot7/odom") != "")
-		}, ddstest.Deadline, 20*time.Millisecond, "its data")
+		writeUntil := func(what string, odometry []byte, ok func(fleet.Robot) bool) fleet.Robot {
+			cdr["nav_msgs/msg/Odometry"] = odometry
+			require.Eventually(t, func() bool { // until our reader and its writer have met
+				for topic, typ := range topics {
+					peer.Write(topic, cdr[typ])
+				}
+				return ok(robot())
+			}, ddstest.Deadline, 20*time.Millisecond, what)
+			return robot()
+		}
+		sane := writeUntil("its data", odometry(t, 1.5), func(r fleet.Robot) bool { return r.Battery != nil && r.Pose != nil })
+		assert.Equal(t, []float64{1.5, -2, math.Pi / 2, 0.25}, []float64{sane.Pose.X, sane.Pose.Y, sane.Pose.Yaw, sane.Pose.Speed})
+		assert.Equal(t, "odom", sane.Pose.Frame)
+		assert.Empty(t, problem(sane, "/robot7/odom"))
 		require.Eventually(t, func() bool { return len(robot().Topics) == 3 }, ddstest.Deadline, 5*time.Millisecond)
+
+		mad := writeUntil("a problem", odometry(t, math.NaN()), func(r fleet.Robot) bool { return problem(r, "/robot7/odom") != "" })
+		assert.Equal(t, "unreadable samples: read nav_msgs/msg/Odometry: a value is not finite", problem(mad, "/robot7/odom"))
+		assert.Equal(t, 1.5, mad.Pose.X, "the last good pose stays")
+		writeUntil("the next good one", odometry(t, 3), func(r fleet.Robot) bool { return r.Pose.X == 3 })
 
 		peer.Kill() // no goodbye: silence makes it offline, long before its lease ends
 		require.Eventually(t, func() bool {
@@ -63,6 +78,19 @@ func TestAFastDDSRobotBecomesARobotOfTheFleet(t *testing.T) {
 		cancel()
 		assert.ErrorIs(t, <-done, context.Canceled)
 	}
+}
+
+// odometry is a robot's that looks to the left and drives on.
+func odometry(t *testing.T, x float64) []byte {
+	t.Helper()
+	m := nav_msgs.NewOdometry()
+	m.Header.FrameID, m.ChildFrameID = "odom", "base_link"
+	m.Pose.Pose.Position = geometry_msgs.Point{X: x, Y: -2}
+	m.Pose.Pose.Orientation = geometry_msgs.Quaternion{Z: math.Sqrt2 / 2, W: math.Sqrt2 / 2}
+	m.Twist.Twist.Linear.X = 0.25
+	cdr, err := m.MarshalCDR(nil)
+	require.NoError(t, err)
+	return cdr
 }
 
 func problem(r fleet.Robot, topic string) string {

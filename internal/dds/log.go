@@ -38,9 +38,26 @@ func drainLog() []logLine {
 	}
 }
 
+// foreignKey is what Cyclone 0.10 says when a member on Fast DDS 2 begins the
+// handshake: the two write that key differently, in the other direction they
+// agree on another kind (DDS Security 1.1 leaves its form open, table 49).
+const foreignKey = "Failed to convert octet sequence to ASN1 integer"
+
 // logLines hands Cyclone's words to our log, at most a ring's worth each second.
 func (p *Participant) logLines(ctx context.Context) {
 	for _, l := range drainLog() {
+		if strings.Contains(l.text, foreignKey) {
+			p.logForeignKey(ctx)
+			continue
+		}
 		p.log.Log(ctx, l.level, "Cyclone DDS: "+l.text, "domain", p.domain)
+	}
+}
+
+// logForeignKey says what to do, ever more rarely: such a member tries each second.
+func (p *Participant) logForeignKey(ctx context.Context) {
+	if n := p.foreignKeys.Add(1); n&(n-1) == 0 {
+		p.log.WarnContext(ctx, "a member on Fast DDS cannot be heard: it began the handshake, and Cyclone DDS cannot read its key; "+
+			"give the manager an enclave whose name sorts before, such as /muster-4101", "domain", p.domain, "count", n)
 	}
 }

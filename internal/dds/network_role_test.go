@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"runtime/debug"
 	"strconv"
-	"sync/atomic"
+	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -34,33 +37,45 @@ func numbers(args []string, run func(...int) error) error {
 	return run(n...)
 }
 
-// ethernet is the usual configuration of a robot, with a lease that ends soon.
-const ethernet = `<CycloneDDS><Domain><General><Interfaces><NetworkInterface name="eth0"/></Interfaces></General>` +
-	`<Discovery><LeaseDuration>3s</LeaseDuration><SPDPInterval>1s</SPDPInterval><ParticipantIndex>auto</ParticipantIndex>` +
-	`<MaxAutoParticipantIndex>119</MaxAutoParticipantIndex></Discovery></Domain></CycloneDDS>`
+// ethernet is the usual configuration of a robot, with a lease that ends soon:
+// [LEASE_MS [INTERFACES]].
+func ethernet(args []int) string {
+	args = append(args, []int{3000, 1}[len(args):]...)
+	var interfaces strings.Builder
+	for i := range args[1] {
+		fmt.Fprintf(&interfaces, `<NetworkInterface name="eth%d"/>`, i)
+	}
+	return fmt.Sprintf(`<CycloneDDS><Domain><General><Interfaces>%s</Interfaces></General>`+
+		`<Discovery><LeaseDuration>%dms</LeaseDuration><SPDPInterval>%dms</SPDPInterval><ParticipantIndex>auto</ParticipantIndex>`+
+		`<MaxAutoParticipantIndex>119</MaxAutoParticipantIndex></Discovery></Domain></CycloneDDS>`, &interfaces, args[0], args[0]/3)
+}
 
 // seen is what a manager tells of its domain.
 type seen struct {
 	Stats    ros.Stats
 	Poses    uint64
+	PosesOf  map[string]uint64   // by namespace
 	Nodes    map[string][]string // of each node the GUIDs: its participant, its topic endpoints
 	Resident int
 }
 
-// manager follows a domain: DOMAIN PARTICIPANTS_AT_MOST. Each line asks it for
-// what it sees.
+// manager follows a domain: DOMAIN PARTICIPANTS_AT_MOST [LEASE_MS [INTERFACES]].
+// Each line asks it for what it sees.
 func manager(args ...int) error {
-	p, err := dds.Open(dds.Options{Domain: args[0], Config: ethernet, IgnoreLocal: true})
+	p, err := dds.Open(dds.Options{Domain: args[0], Config: ethernet(args[2:]), IgnoreLocal: true})
 	if err != nil {
 		return err
 	}
 	limits := ros.DefaultLimits()
 	limits.Participants = args[1]
-	var poses atomic.Uint64
+	var mu sync.Mutex
+	poses := make(map[string]uint64) // guarded by mu
 	f := ros.NewFollower(p, func(_ time.Time, all ...fleet.Observation) {
+		mu.Lock()
+		defer mu.Unlock()
 		for _, o := range all {
-			if _, ok := o.(fleet.PoseObserved); ok {
-				poses.Add(1)
+			if p, ok := o.(fleet.PoseObserved); ok {
+				poses[p.Namespace]++
 			}
 		}
 	}, ros.FollowerOptions{Limits: limits})
@@ -70,7 +85,16 @@ func manager(args ...int) error {
 	g.Go(func() error { return f.Run(ctx) })
 	fmt.Println("ready")
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-		s := seen{Stats: f.Stats(), Poses: poses.Load(), Nodes: make(map[string][]string), Resident: resident()}
+		if in.Text() == "measure" {
+			debug.FreeOSMemory() // what it holds, not what it may give back later
+		}
+		s := seen{Stats: f.Stats(), Nodes: make(map[string][]string), Resident: resident()}
+		mu.Lock()
+		s.PosesOf = maps.Clone(poses)
+		mu.Unlock()
+		for _, n := range s.PosesOf {
+			s.Poses += n
+		}
 		for _, n := range f.Nodes() {
 			name := n.FullName()
 			s.Nodes[name] = []string{n.Participant.String()}
@@ -103,21 +127,20 @@ func resident() int {
 	return pages * os.Getpagesize()
 }
 
-// robots are Cyclone peers: DOMAIN PARTICIPANTS NODES HZ. Each participant is a
-// robot with so many nodes, all of them in its node list, and one odometry.
+// robots are Cyclone peers: DOMAIN PARTICIPANTS NODES HZ FIRST [LEASE_MS
+// [INTERFACES]]. Each participant is a robot with so many nodes, all of them in its
+// node list, and one odometry; robotFIRST is the first.
 func robots(args ...int) error {
-	participants, nodes, hz := args[1], args[2], args[3]
-	odometry := make([]byte, 708) // at the origin, without frames
-	odometry[1] = 1
-	odometry[12], odometry[20] = 1, 1 // two empty strings
+	participants, nodes, hz, first := args[1], args[2], args[3], args[4]
+	odometry := atOrigin()
 	var writers []ros.Writer
 	for i := range participants {
-		p, err := dds.Open(dds.Options{Domain: args[0], Config: ethernet})
+		p, err := dds.Open(dds.Options{Domain: args[0], Config: ethernet(args[5:])})
 		if err != nil {
 			return err
 		}
 		defer p.Close()
-		w, err := robot(p, fmt.Sprintf("robot%d", i), nodes)
+		w, err := robot(p, fmt.Sprintf("robot%d", first+i), nodes)
 		if err != nil {
 			return err
 		}
@@ -145,6 +168,14 @@ func robots(args ...int) error {
 	}
 	close(done)
 	return g.Wait()
+}
+
+// atOrigin is an odometry without frames.
+func atOrigin() []byte {
+	b := make([]byte, 708)
+	b[1] = 1
+	b[12], b[20] = 1, 1 // two empty strings
+	return b
 }
 
 func robot(p *dds.Participant, name string, nodes int) (ros.Writer, error) {

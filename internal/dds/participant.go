@@ -64,7 +64,7 @@ type Participant struct {
 
 	writers writerNames
 
-	samples, unnamed atomic.Uint64
+	samples, unnamed, foreignKeys atomic.Uint64
 }
 
 var _ ros.Transport = (*Participant)(nil)

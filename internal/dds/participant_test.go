@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,65 @@ func TestAFastDDSPeerReadsFromUs(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, want, got.CDR[:len(want)])
 	assertFact(t, p, guid, func(e ros.EndpointFact) { assert.False(t, e.Writer) })
+}
+
+// What Jazzy's `ros2 topic info -v` shows of us it reads from our user data.
+func TestAFastDDSPeerReadsOurTypeHashes(t *testing.T) {
+	domain := ddstest.FreeDomain(t)
+	p, peer := ddstest.Join(t, domain), ddstest.StartPeer(t, domain)
+	hash := "RIHS01_" + strings.Repeat("0123456789abcdef", 4)
+	w, err := p.Advertise(ros.Publication{Topic: "/a", Type: "std_msgs/msg/String", TypeHash: hash, QoS: telemetry})
+	require.NoError(t, err)
+	id, err := p.Subscribe(ros.Subscription{Topic: "/b", Type: "std_msgs/msg/Bool", TypeHash: hash, QoS: telemetry})
+	require.NoError(t, err)
+	bare, err := p.Advertise(ros.Publication{Topic: "/c", Type: "std_msgs/msg/String", QoS: telemetry})
+	require.NoError(t, err)
+	r, ok := p.Reader(id)
+	require.True(t, ok)
+	require.Eventually(t, func() bool { return len(peer.Found()) == 3 }, ddstest.Deadline, 5*time.Millisecond)
+	user := "typehash=" + hash + ";"
+	assert.Equal(t, map[ros.GUID]ddstest.PeerEndpoint{
+		w.GUID():    {Topic: "rt/a", Type: "std_msgs::msg::dds_::String_", UserData: user},
+		r.GUID:      {Topic: "rt/b", Type: "std_msgs::msg::dds_::Bool_", UserData: user},
+		bare.GUID(): {Topic: "rt/c", Type: "std_msgs::msg::dds_::String_"},
+	}, peer.Found())
+}
+
+// However the domain is configured: Fast DDS knows an endpoint that ended by its
+// key hash alone, which Cyclone does not send by itself.
+func TestAFastDDSPeerSeesOurEndpointsEnd(t *testing.T) {
+	for name, ways := range map[string][2]string{ // what Options say, and the environment
+		"by options":       {dds.LoopbackConfig(), ""},
+		"by environment":   {"", dds.LoopbackConfig()},
+		"by two fragments": {"", dds.LoopbackConfig() + ",<CycloneDDS><Domain><Discovery><Tag></Tag></Discovery></Domain></CycloneDDS>"},
+		"by a file":        {"", "file://" + written(t, dds.LoopbackConfig())},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if ways[1] != "" {
+				t.Setenv("CYCLONEDDS_URI", ways[1])
+			}
+			domain := ddstest.FreeDomain(t)
+			p, err := dds.Open(dds.Options{Domain: domain, Config: ways[0]})
+			require.NoError(t, err)
+			defer func() { require.NoError(t, p.Close()) }()
+			peer := ddstest.StartPeer(t, domain)
+			id, err := p.Subscribe(ros.Subscription{Topic: "/a", Type: "std_msgs/msg/String", QoS: telemetry})
+			require.NoError(t, err)
+			w, err := p.Advertise(ros.Publication{Topic: "/b", Type: "std_msgs/msg/String", QoS: telemetry})
+			require.NoError(t, err)
+			require.Eventually(t, func() bool { return len(peer.Found()) == 2 }, ddstest.Deadline, 5*time.Millisecond)
+			require.NoError(t, p.Unsubscribe(id))
+			require.NoError(t, w.Close())
+			require.Eventually(t, func() bool { return len(peer.Found()) == 0 }, ddstest.Deadline, 5*time.Millisecond)
+		})
+	}
+}
+
+func written(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "cyclone.xml")
+	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+	return name
 }
 
 func TestAPeerLeaves(t *testing.T) {

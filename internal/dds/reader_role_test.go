@@ -25,7 +25,6 @@ import (
 
 func init() {
 	roles["take"] = func(args []string) error { return measured(args, takeAndDrop) }
-	roles["discover"] = discover
 	roles["follow"] = func(args []string) error { return measured(args, follow) }
 }
 
@@ -193,47 +192,4 @@ func (r reliably) Subscribe(s ros.Subscription) (ros.ReaderID, error) {
 		s.QoS = lossless
 	}
 	return r.Transport.Subscribe(s)
-}
-
-// discover says "complete" when the graph has so many participants and endpoints.
-func discover(args []string) error {
-	domain, err := strconv.Atoi(args[0])
-	if err != nil {
-		return err
-	}
-	want, err := strconv.Atoi(args[1])
-	if err != nil {
-		return err
-	}
-	p, err := dds.Open(dds.Options{Domain: domain, Config: dds.LoopbackConfig(), IgnoreLocal: true})
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var g errgroup.Group
-	g.Go(func() error {
-		graph, complete := ros.NewGraph(ros.DefaultLimits()), false
-		for {
-			facts, err := p.Discover(ctx)
-			if err != nil {
-				return err
-			}
-			for _, f := range facts {
-				graph.Apply(f)
-			}
-			if n, writers := graph.Counts(); !complete && n >= want && writers >= want {
-				complete = true
-				fmt.Println("complete")
-			}
-		}
-	})
-	fmt.Println("ready")
-	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-		fmt.Println(in.Text()+map[string]string{"mark": "ed"}[in.Text()], resident())
-	}
-	cancel()
-	if err := g.Wait(); !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return p.Close()
 }

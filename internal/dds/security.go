@@ -7,15 +7,21 @@ package dds
 import "C"
 
 import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 	"unsafe"
 )
 
 // Security names an enclave in a keystore as `ros2 security` makes it (SROS 2):
-// KEYSTORE/enclaves/ENCLAVE/ with six files.
+// KEYSTORE/enclaves/ENCLAVE/ with six files, and crl.pem where certificates were
+// revoked.
 type Security struct {
 	Keystore string // a directory
 	Enclave  string // "/muster"
@@ -31,6 +37,9 @@ var enclaveFiles = []struct{ property, name string }{
 	{"dds.sec.access.governance", "governance.p7s"},
 	{"dds.sec.access.permissions", "permissions.p7s"},
 }
+
+// revocations is the file of an enclave that need not be there, and its property.
+var revocations = struct{ property, name string }{"org.eclipse.cyclonedds.sec.auth.crl", "crl.pem"}
 
 // plugins are Cyclone's implementations of DDS Security.
 var plugins = []struct{ kind, library, initialize, finalize string }{
@@ -50,13 +59,18 @@ func (s Security) properties() (map[string]string, error) {
 		return nil, fmt.Errorf("keystore %s: %w", s.Keystore, err)
 	}
 	properties := make(map[string]string)
-	for _, f := range enclaveFiles {
+	for _, f := range append(enclaveFiles, revocations) {
 		path := filepath.Join(keystore, "enclaves", s.Enclave, f.name)
-		file, err := os.Open(path)
+		content, err := os.ReadFile(path)
+		if f == revocations && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("enclave %s: read %s: %w", s.Enclave, f.name, err)
 		}
-		_ = file.Close()
+		if err := timely(content, time.Now()); err != nil {
+			return nil, fmt.Errorf("enclave %s: %s %w", s.Enclave, f.name, err)
+		}
 		properties[f.property] = "file:" + path
 	}
 	dir, err := pluginDir()
@@ -69,6 +83,28 @@ func (s Security) properties() (map[string]string, error) {
 		properties["dds.sec."+p.kind+".library.finalize"] = p.finalize
 	}
 	return properties, nil
+}
+
+// timely says when a certificate, or a list of revoked ones, is not valid now.
+// What it cannot read is left to Cyclone.
+func timely(content []byte, now time.Time) error {
+	block, _ := pem.Decode(content)
+	if block == nil {
+		return nil
+	}
+	var from, until time.Time
+	if c, err := x509.ParseCertificate(block.Bytes); err == nil {
+		from, until = c.NotBefore, c.NotAfter
+	} else if l, err := x509.ParseRevocationList(block.Bytes); err == nil {
+		from, until = l.ThisUpdate, l.NextUpdate
+	}
+	switch {
+	case now.Before(from):
+		return fmt.Errorf("is valid only from %s on", from.UTC().Format(time.RFC3339))
+	case !until.IsZero() && now.After(until):
+		return fmt.Errorf("has expired on %s", until.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 // pluginDir is where the plugins lie: beside Cyclone's library, or in Debian's

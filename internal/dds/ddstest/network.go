@@ -11,32 +11,39 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Network is a bridge with hosts on it, each a network namespace of its own. It
-// needs root, and touches nothing of the host's own network.
+// Network is two bridges with hosts on both, each a network namespace of its own.
+// It needs root, and touches nothing of the host's own network.
 type Network struct {
-	t      testing.TB
-	bridge string // the namespace of the bridge
-	hosts  int
+	t       testing.TB
+	bridges string // the namespace of both
+	hosts   int
 }
 
-// Host is a network namespace with an interface eth0, which has two addresses.
+// Host is a network namespace with the interfaces eth0, which has two addresses,
+// and eth1.
 type Host struct {
-	Address string // the first
-	n       *Network
-	name    string
-	port    string // its port on the bridge
+	Address   string   // the first
+	Addresses []string // of both interfaces
+	n         *Network
+	name      string
 }
 
 var networks atomic.Int64
+
+// prefix begins the names of all namespaces; the pid of the test's process follows.
+const prefix = "muster-"
 
 // NewNetwork makes a network; it goes with the test.
 func NewNetwork(t testing.TB) *Network {
 	t.Helper()
 	require.Zero(t, os.Geteuid(), "network namespaces need root")
-	n := &Network{t: t, bridge: fmt.Sprintf("muster-%d-%d", os.Getpid(), networks.Add(1))}
-	n.namespace(n.bridge)
-	n.ip(n.bridge, "link add br0 type bridge mcast_snooping 0 forward_delay 0")
-	n.ip(n.bridge, "link set br0 up")
+	sweep()
+	n := &Network{t: t, bridges: fmt.Sprintf("%s%d-%d", prefix, os.Getpid(), networks.Add(1))}
+	n.namespace(n.bridges)
+	for _, bridge := range []string{"br0", "br1"} {
+		n.ip(n.bridges, "link add "+bridge+" type bridge mcast_snooping 0 forward_delay 0")
+		n.ip(n.bridges, "link set "+bridge+" up")
+	}
 	return n
 }
 
@@ -58,27 +65,42 @@ func (n *Network) namespace(name string) {
 func (n *Network) Host() *Host {
 	n.t.Helper()
 	n.hosts++
-	h := &Host{
-		Address: fmt.Sprintf("10.77.0.%d", n.hosts), n: n,
-		name: fmt.Sprintf("%s-%d", n.bridge, n.hosts), port: fmt.Sprintf("port%d", n.hosts),
-	}
+	h := &Host{n: n, name: fmt.Sprintf("%s-%d", n.bridges, n.hosts)}
 	n.namespace(h.name)
-	n.ip(n.bridge, "link add "+h.port+" type veth peer name eth0 netns "+h.name)
-	n.ip(n.bridge, "link set "+h.port+" master br0 up")
-	for _, line := range []string{
-		"link set lo up", "addr add " + h.Address + "/24 dev eth0", fmt.Sprintf("addr add 10.78.0.%d/24 dev eth0", n.hosts),
-		"link set eth0 up multicast on", "route add 224.0.0.0/4 dev eth0",
-	} {
-		n.ip(h.name, line)
+	n.ip(h.name, "link set lo up")
+	for i, subnets := range [][]int{{77, 78}, {79}} {
+		port, eth := h.port(i), fmt.Sprintf("eth%d", i)
+		n.ip(n.bridges, "link add "+port+" type veth peer name "+eth+" netns "+h.name)
+		n.ip(n.bridges, fmt.Sprintf("link set %s master br%d up", port, i))
+		for _, subnet := range subnets {
+			address := fmt.Sprintf("10.%d.0.%d", subnet, n.hosts)
+			n.ip(h.name, "addr add "+address+"/24 dev "+eth)
+			h.Addresses = append(h.Addresses, address)
+		}
+		n.ip(h.name, "link set "+eth+" up multicast on")
 	}
+	h.Address = h.Addresses[0]
+	n.ip(h.name, "route add 224.0.0.0/4 dev eth0")
 	return h
+}
+
+// port is the i-th interface's on its bridge.
+func (h *Host) port(i int) string {
+	return fmt.Sprintf("%s-%d", h.name[strings.LastIndex(h.name, "-")+1:], i)
 }
 
 // Exec are the words that run a command on the host.
 func (h *Host) Exec() []string { return []string{"ip", "netns", "exec", h.name} }
 
-// Cut pulls the host's cable.
-func (h *Host) Cut() { h.n.t.Helper(); h.n.ip(h.n.bridge, "link set "+h.port+" down") }
+// Cut pulls the host's cables.
+func (h *Host) Cut() { h.n.t.Helper(); h.cables("down") }
 
-// Mend plugs it in again.
-func (h *Host) Mend() { h.n.t.Helper(); h.n.ip(h.n.bridge, "link set "+h.port+" up") }
+// Mend plugs them in again.
+func (h *Host) Mend() { h.n.t.Helper(); h.cables("up") }
+
+func (h *Host) cables(state string) {
+	h.n.t.Helper()
+	for i := range 2 {
+		h.n.ip(h.n.bridges, "link set "+h.port(i)+" "+state)
+	}
+}

@@ -1,21 +1,14 @@
-// Package ddstest gives tests a private ROS domain and peers of another vendor
-// in it: Fast DDS participants in processes of their own, driven line by line.
-// The peer's source is testdata/peer.cpp; g++ and Debian's libfastrtps-dev build
-// it once for a test binary.
 package ddstest
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"crypto/sha256"
-	_ "embed"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -23,59 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/muster-fleet/muster/internal/dds"
 	"github.com/muster-fleet/muster/internal/ros"
 )
-
-//go:embed testdata/peer.cpp
-var peerSource []byte
-
-// Deadline is how long a test waits for what discovery or a peer must bring.
-const Deadline = 20 * time.Second
-
-// FreeDomain reserves a domain for the test.
-func FreeDomain(t testing.TB) int {
-	t.Helper()
-	id, release, err := dds.ReserveDomain()
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = release() })
-	return id
-}
-
-// Join opens a participant on the loopback interface.
-func Join(t testing.TB, domain int) *dds.Participant {
-	t.Helper()
-	p, err := dds.Open(dds.Options{Domain: domain, Config: dds.LoopbackConfig()})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, p.Close()) })
-	return p
-}
-
-// buildPeer builds the peer into the user's cache, under a name that its source
-// decides: the next run finds it there.
-var buildPeer = sync.OnceValues(func() (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "muster-test")
-	bin := filepath.Join(dir, fmt.Sprintf("peer-%x", sha256.Sum256(peerSource)))
-	if _, err := os.Stat(bin); err == nil {
-		return bin, nil
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	// Under a name of our own first: several test binaries may build at once.
-	own := fmt.Sprintf("%s.%d", bin, os.Getpid())
-	defer os.Remove(own)
-	build := exec.Command("g++", "-std=c++17", "-O0", "-x", "c++", "-o", own, "-", "-lfastrtps", "-lfastcdr")
-	build.Stdin = bytes.NewReader(peerSource)
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the Fast DDS peer: %w\n%s", err, out)
-	}
-	return bin, os.Rename(own, bin)
-})
 
 // Peer is a Fast DDS participant in a process of its own.
 type Peer struct {
@@ -88,6 +30,14 @@ type Peer struct {
 	lines chan string
 	data  chan PeerSample
 	done  chan struct{}
+
+	mu    sync.Mutex
+	found map[ros.GUID]PeerEndpoint // guarded by mu
+}
+
+// PeerEndpoint is an endpoint of another participant, as Fast DDS read it.
+type PeerEndpoint struct {
+	Topic, Type, UserData string
 }
 
 // PeerSample is what a subscription of the peer received.
@@ -102,18 +52,44 @@ func StartPeer(t testing.TB, domain int) *Peer {
 	return startPeer(t, nil, fmt.Sprint(domain))
 }
 
-// StartPeer starts a peer on the host; its lease is 3 s, so that a crash shows
-// soon.
-func (h *Host) StartPeer(t testing.TB, domain int) *Peer {
+// StartMember starts a peer that is a member of a keystore, by the directory of
+// its enclave.
+func StartMember(t testing.TB, domain int, enclave string) *Peer {
 	t.Helper()
-	return startPeer(t, h.Exec(), fmt.Sprint(domain), h.Address, "3")
+	return startPeer(t, nil, fmt.Sprint(domain), "enclave="+enclave)
+}
+
+// StartPeer starts a peer on the host, at all its addresses; its lease is short,
+// so that a crash shows soon.
+func (h *Host) StartPeer(t testing.TB, domain int, lease time.Duration) *Peer {
+	t.Helper()
+	return h.startPeer(t, domain, fmt.Sprintf("lease=%d", lease.Milliseconds()))
+}
+
+// StartPeerOf starts a peer on the host that looks for one participant alone: that
+// of another host with the participant index 0.
+func (h *Host) StartPeerOf(t testing.TB, domain int, hub *Host) *Peer {
+	t.Helper()
+	return h.startPeer(t, domain, "only="+hub.Address)
+}
+
+func (h *Host) startPeer(t testing.TB, domain int, more ...string) *Peer {
+	t.Helper()
+	args := append([]string{fmt.Sprint(domain)}, more...)
+	for _, a := range h.Addresses {
+		args = append(args, "address="+a)
+	}
+	return startPeer(t, h.Exec(), args...)
 }
 
 func startPeer(t testing.TB, before []string, args ...string) *Peer {
 	t.Helper()
 	bin, err := buildPeer()
 	require.NoError(t, err)
-	p := &Peer{t: t, lines: make(chan string, 64), data: make(chan PeerSample, 1024), done: make(chan struct{})}
+	p := &Peer{
+		t: t, lines: make(chan string, 64), data: make(chan PeerSample, 1024), done: make(chan struct{}),
+		found: make(map[ros.GUID]PeerEndpoint),
+	}
 	line := append(append(before, bin), args...)
 	p.cmd = exec.Command(line[0], line[1:]...)
 	p.cmd.Stderr = os.Stderr
@@ -134,22 +110,65 @@ func (p *Peer) read(out io.Reader) {
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
 		op, rest, _ := strings.Cut(lines.Text(), " ")
-		if op != "data" {
+		var err error
+		switch op {
+		case "data":
+			err = p.hear(rest)
+		case "found", "lost":
+			err = p.discover(rest)
+		default:
 			p.lines <- lines.Text()
-			continue
 		}
-		topic, text, _ := strings.Cut(rest, " ")
-		cdr, err := hex.DecodeString(text)
 		if err != nil {
 			p.lines <- "error " + err.Error()
-			continue
-		}
-		select {
-		case p.data <- PeerSample{topic, cdr}:
-		default: // a test that does not read them does not want them
 		}
 	}
 	_ = p.cmd.Wait()
+}
+
+func (p *Peer) hear(line string) error {
+	topic, text, _ := strings.Cut(line, " ")
+	cdr, err := hex.DecodeString(text)
+	if err != nil {
+		return err
+	}
+	select {
+	case p.data <- PeerSample{topic, cdr}:
+	default: // a test that does not read them does not want them
+	}
+	return nil
+}
+
+func (p *Peer) discover(line string) error {
+	words := append(strings.Fields(line), "", "", "") // one that is lost has its GUID alone
+	g, err := guid(words[0])
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if words[1] == "" {
+		delete(p.found, g)
+		return nil
+	}
+	p.found[g] = PeerEndpoint{words[1], words[2], strings.TrimPrefix(words[3], "-")}
+	return nil
+}
+
+// Found are the endpoints of others that it knows now, by their GUIDs.
+func (p *Peer) Found() map[ros.GUID]PeerEndpoint {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.found)
+}
+
+func guid(text string) (g ros.GUID, err error) {
+	b, err := hex.DecodeString(text)
+	if err == nil && len(b) != len(g) {
+		err = fmt.Errorf("%q is no GUID", text)
+	}
+	copy(g[:], b)
+	return g, err
 }
 
 // answer waits for "op HEX".
@@ -159,10 +178,9 @@ func (p *Peer) answer(op string) (g ros.GUID) {
 	case line := <-p.lines:
 		got, text, _ := strings.Cut(line, " ")
 		require.Equal(p.t, op, got, "the peer said: %s", line)
-		b, err := hex.DecodeString(text)
+		var err error
+		g, err = guid(text)
 		require.NoError(p.t, err)
-		require.Len(p.t, b, len(g))
-		copy(g[:], b)
 	case <-p.done:
 		require.Fail(p.t, "the peer ended")
 	case <-time.After(Deadline):
@@ -217,6 +235,18 @@ func (p *Peer) Receive(ctx context.Context) (PeerSample, error) {
 		return s, nil
 	case <-ctx.Done():
 		return PeerSample{}, ctx.Err()
+	}
+}
+
+// Received are the samples that wait to be received.
+func (p *Peer) Received() (all []PeerSample) {
+	for {
+		select {
+		case s := <-p.data:
+			all = append(all, s)
+		default:
+			return all
+		}
 	}
 }
 

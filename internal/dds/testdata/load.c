@@ -3,7 +3,6 @@
 
      load write  DOMAIN TOPICS COUNT FILE      reliable, KEEP_ALL, as fast as it goes
      load fleet  DOMAIN ROBOTS SECONDS FILE×3  10 Hz odometry, 1 Hz battery and diagnostics
-     load crowd  DOMAIN N                      N participants, each with a writer
      load floor  DOMAIN TOPICS                 takes what "write" writes
      load flock  DOMAIN ROBOTS                 takes what "fleet" writes
 
@@ -175,23 +174,6 @@ static void write_fleet (dds_entity_t p, int robots, int seconds, char **files)
   }
 }
 
-static void crowd (int domain, int n)
-{
-  say ("ready");
-  await_line ("go");
-  for (int i = 0; i < n; i++) {
-    dds_entity_t p = dds_create_participant (domain, NULL, NULL);
-    if (p < 0)
-      fail ("join", p);
-    char topic[64];
-    snprintf (topic, sizeof (topic), "rt/robot%d/odom", i);
-    open_endpoint (p, topic, types[0], 0, 1);
-  }
-  printf ("done %d\n", n);
-  fflush (stdout);
-  await_line ("quit");
-}
-
 static long resident (void)
 {
   long pages = 0;
@@ -228,10 +210,6 @@ int main (int argc, char **argv)
     return 2;
   int domain = atoi (argv[2]), n = atoi (argv[3]);
   const char *what = argv[1];
-  if (strcmp (what, "crowd") == 0) {
-    crowd (domain, n);
-    return 0;
-  }
   dds_entity_t p = dds_create_participant (domain, NULL, NULL);
   if (p < 0)
     fail ("join", p);

@@ -1,7 +1,11 @@
 // A peer of another vendor: a Fast DDS participant that is driven by lines on
 // its standard input and speaks raw CDR under the names that it is given.
 //
-//   peer DOMAIN [ADDRESS [LEASE_SECONDS]]
+//   peer DOMAIN [address=A]… [only=A] [lease=MILLISECONDS] [enclave=DIRECTORY]
+//
+// Without an address it is on the loopback interface, and looks for others there;
+// "only" is where it looks for the one participant that it shall find.
+// With an enclave's directory (SROS 2) it is a member of that keystore.
 //
 //   pub  TOPIC TYPE reliable|best_effort transient_local|volatile DEPTH USERDATA|-
 //   sub  TOPIC TYPE reliable|best_effort transient_local|volatile DEPTH USERDATA|-
@@ -9,7 +13,8 @@
 //   close TOPIC
 //   quit
 //
-// It answers with: guid HEX · ok HEX · data TOPIC HEX · error TEXT.
+// It answers with: guid HEX · ok HEX · data TOPIC HEX · error TEXT; and tells of
+// others' endpoints: found HEX TOPIC TYPE USERDATA|- · lost HEX.
 #include <cstdio>
 #include <cstring>
 #include <iostream>
@@ -22,6 +27,7 @@
 
 #include <fastdds/dds/domain/DomainParticipant.hpp>
 #include <fastdds/dds/domain/DomainParticipantFactory.hpp>
+#include <fastdds/dds/domain/DomainParticipantListener.hpp>
 #include <fastdds/dds/publisher/DataWriter.hpp>
 #include <fastdds/dds/publisher/Publisher.hpp>
 #include <fastdds/dds/subscriber/DataReader.hpp>
@@ -100,6 +106,45 @@ class Printer : public DataReaderListener {
   std::string topic_;
 };
 
+// Finder tells of the endpoints that discovery finds, of others.
+class Finder : public DomainParticipantListener {
+ public:
+  void on_publisher_discovery(DomainParticipant* p, eprosima::fastrtps::rtps::WriterDiscoveryInfo&& w) override {
+    using Info = eprosima::fastrtps::rtps::WriterDiscoveryInfo;
+    tell(p, w.info, w.status == Info::DISCOVERED_WRITER || w.status == Info::CHANGED_QOS_WRITER);
+  }
+  void on_subscriber_discovery(DomainParticipant* p, eprosima::fastrtps::rtps::ReaderDiscoveryInfo&& r) override {
+    using Info = eprosima::fastrtps::rtps::ReaderDiscoveryInfo;
+    tell(p, r.info, r.status == Info::DISCOVERED_READER || r.status == Info::CHANGED_QOS_READER);
+  }
+ private:
+  template <class D> static void tell(DomainParticipant* p, const D& d, bool there) {
+    if (d.guid().guidPrefix == p->guid().guidPrefix) return;
+    const auto& user = d.m_qos.m_userData.getValue();
+    if (there)
+      say("found " + hex(d.guid()) + " " + d.topicName().to_string() + " " + d.typeName().to_string() + " " +
+          (user.empty() ? "-" : std::string(user.begin(), user.end())));
+    else
+      say("lost " + hex(d.guid()));
+  }
+};
+
+// secure makes the participant a member of a keystore.
+static void secure(DomainParticipantQos& q, const std::string& enclave) {
+  auto set = [&](const char* name, const std::string& value) { q.properties().properties().emplace_back(name, value); };
+  const std::string auth = "dds.sec.auth.builtin.PKI-DH.", access = "dds.sec.access.builtin.Access-Permissions.";
+  const std::string file = "file://" + enclave + "/";
+  set("dds.sec.auth.plugin", "builtin.PKI-DH");
+  set((auth + "identity_ca").c_str(), file + "identity_ca.cert.pem");
+  set((auth + "identity_certificate").c_str(), file + "cert.pem");
+  set((auth + "private_key").c_str(), file + "key.pem");
+  set("dds.sec.access.plugin", "builtin.Access-Permissions");
+  set((access + "permissions_ca").c_str(), file + "permissions_ca.cert.pem");
+  set((access + "governance").c_str(), file + "governance.p7s");
+  set((access + "permissions").c_str(), file + "permissions.p7s");
+  set("dds.sec.crypto.plugin", "builtin.AES-GCM-GMAC");
+}
+
 template <class Q> static void set_qos(Q& q, const std::string& rel, const std::string& dur, int depth, const std::string& user) {
   q.reliability().kind = rel == "reliable" ? RELIABLE_RELIABILITY_QOS : BEST_EFFORT_RELIABILITY_QOS;
   q.durability().kind = dur == "transient_local" ? TRANSIENT_LOCAL_DURABILITY_QOS : VOLATILE_DURABILITY_QOS;
@@ -115,22 +160,41 @@ int main(int argc, char** argv) {
   DomainParticipantFactory::get_instance()->get_default_participant_qos(pq);
   pq.transport().use_builtin_transports = false;
   auto udp = std::make_shared<eprosima::fastdds::rtps::UDPv4TransportDescriptor>();
-  udp->interfaceWhiteList.push_back(argc > 2 ? argv[2] : "127.0.0.1");
   pq.transport().user_transports.push_back(udp);
-  if (argc > 3) {
-    pq.wire_protocol().builtin.discovery_config.leaseDuration = eprosima::fastrtps::Duration_t(std::stoi(argv[3]), 0);
-    pq.wire_protocol().builtin.discovery_config.leaseDuration_announcementperiod = eprosima::fastrtps::Duration_t(1, 0);
+  std::string only;
+  auto& discovery = pq.wire_protocol().builtin.discovery_config;
+  for (int i = 2; i < argc; i++) {
+    std::string arg = argv[i], key = arg.substr(0, arg.find('=')), value = arg.substr(arg.find('=') + 1);
+    if (key == "address") {
+      udp->interfaceWhiteList.push_back(value);
+    } else if (key == "only") {
+      only = value;
+    } else if (key == "lease") {
+      discovery.leaseDuration = eprosima::fastrtps::Duration_t(std::stoi(value) / 1000.0L);
+      discovery.leaseDuration_announcementperiod = eprosima::fastrtps::Duration_t(std::stoi(value) / 3000.0L);
+    } else if (key == "enclave") {
+      secure(pq, value);
+    } else {
+      say("error cannot understand " + arg);
+      return 1;
+    }
   }
-  for (int i = 0; argc <= 2 && i < 20; i++) {
+  auto look = [&](const std::string& address, int index) {
     eprosima::fastrtps::rtps::Locator_t l;
-    eprosima::fastrtps::rtps::IPLocator::setIPv4(l, 127, 0, 0, 1);
+    eprosima::fastrtps::rtps::IPLocator::setIPv4(l, address);
     l.kind = LOCATOR_KIND_UDPv4;
-    l.port = 7410 + 250 * domain + 2 * i;
+    l.port = 7410 + 250 * domain + 2 * index;
     pq.wire_protocol().builtin.initialPeersList.push_back(l);
+  };
+  if (!only.empty()) look(only, 0);
+  if (udp->interfaceWhiteList.empty()) {
+    udp->interfaceWhiteList.push_back("127.0.0.1");
+    for (int i = 0; i < 20; i++) look("127.0.0.1", i);
   }
   std::string enclave = std::string("enclave=/;") + '\0';
   pq.user_data().data_vec(std::vector<eprosima::fastrtps::rtps::octet>(enclave.begin(), enclave.end()));
-  auto* participant = DomainParticipantFactory::get_instance()->create_participant(domain, pq);
+  Finder finder;
+  auto* participant = DomainParticipantFactory::get_instance()->create_participant(domain, pq, &finder, StatusMask::none());
   if (participant == nullptr) { say("error cannot join"); return 1; }
   auto* pub = participant->create_publisher(PUBLISHER_QOS_DEFAULT);
   auto* sub = participant->create_subscriber(SUBSCRIBER_QOS_DEFAULT);
