@@ -136,7 +136,7 @@ func (a *app) openStore(ctx context.Context) error {
 func (a *app) openInventory(context.Context) error {
 	for _, r := range a.cfg.Robots {
 		a.registry.Apply(a.started, fleet.InventoryObserved{
-			ID: r.ID, Name: r.Name, Namespace: r.Namespace, Engine: r.Engine, Domain: r.Domain, Labels: r.Labels,
+			ID: r.ID, Name: r.Name, Namespace: r.Namespace, Engine: r.Engine, Domain: *r.Domain, Labels: r.Labels,
 		})
 	}
 	return nil
@@ -163,22 +163,26 @@ func (a *app) openDomains(context.Context) error {
 				a.log.Warn("leave the ROS domain", "domain", d.ID, "err", err)
 			}
 		})
-		o := ros.FollowerOptions{Log: a.log, Topics: make(map[string]map[ros.Role]string)}
-		for _, r := range a.cfg.Robots {
-			if r.Domain != d.ID || r.Namespace == "" {
-				continue
-			}
-			o.Robots = append(o.Robots, r.Namespace)
-			for role, topic := range a.cfg.TopicsOf(r) {
-				if o.Topics[r.Namespace] == nil {
-					o.Topics[r.Namespace] = make(map[ros.Role]string)
-				}
-				o.Topics[r.Namespace][ros.Role(role)] = topic
-			}
-		}
-		a.domains = append(a.domains, domain{p, ros.NewFollower(p.Transport, a.registry.Apply, o)})
+		a.domains = append(a.domains, domain{p, ros.NewFollower(p.Transport, a.registry.Apply, followerOptions(&a.cfg, d.ID, a.log))})
 	}
 	return nil
+}
+
+// followerOptions are what the configuration says of a domain's robots.
+func followerOptions(c *config.Config, domain int, log *slog.Logger) ros.FollowerOptions {
+	o := ros.FollowerOptions{Log: log, Topics: make(map[string]map[ros.Role]string)}
+	for _, r := range c.Robots {
+		if *r.Domain != domain {
+			continue
+		}
+		o.Robots = append(o.Robots, r.Namespace)
+		topics := make(map[ros.Role]string)
+		for role, topic := range c.TopicsOf(r) {
+			topics[ros.Role(role)] = topic
+		}
+		o.Topics[r.Namespace] = topics
+	}
+	return o
 }
 
 func (a *app) openRollouts() error {

@@ -184,6 +184,7 @@ func Load(path string, environ []string) (Config, error) {
 		}
 		c.Robots = append(c.Robots, robots...)
 	}
+	c.place()
 	if err := c.Validate(); err != nil {
 		return Config{}, err
 	}

@@ -123,6 +123,33 @@ func TestAnInventoryFileAddsRobots(t *testing.T) {
 	require.ErrorContains(t, err, "unknown key robts")
 }
 
+func TestARobotWithoutADomainIsInTheOnlyOne(t *testing.T) {
+	const robot = "robots: [{id: r1, namespace: /r1}]"
+	for _, c := range []struct {
+		file string
+		env  []string
+		want int
+	}{
+		{robot, nil, 0},
+		{robot, []string{"ROS_DOMAIN_ID=7"}, 7},
+		{robot + "\ndomains: [{id: 42}]", []string{"ROS_DOMAIN_ID=7"}, 42},
+		{"robots: [{id: r1, namespace: /r1, domain: 2}]\ndomains: [{id: 1}, {id: 2}]", nil, 2},
+	} {
+		got, err := load(t, c.file, c.env...)
+		require.NoError(t, err, c.file)
+		require.NotNil(t, got.Robots[0].Domain, c.file)
+		assert.Equal(t, c.want, *got.Robots[0].Domain, c.file)
+	}
+	for file, want := range map[string]string{
+		robot + "\ndomains: [{id: 1}, {id: 2}]":                     "robot r1: domain: is missing, and there are several: 1, 2",
+		"robots: [{id: r1, namespace: /r1, domain: 9}]":             "robot r1: domain: 9 is not joined: domains lists 0",
+		"robots: [{namespace: /r1, domain: 0}]\ndomains: [{id: 1}]": "robots[0]: domain: 0 is not joined",
+	} {
+		_, err := load(t, file)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
 func TestROSVariablesAreHonoured(t *testing.T) {
 	c, err := Load("", []string{
 		"ROS_DOMAIN_ID=7", "ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST", "ROS_STATIC_PEERS=10.0.0.1;amr.example; ",
