@@ -297,6 +297,14 @@ func (f *Follower) Nodes() []NodeView {
 	return f.graph.Nodes()
 }
 
+// AllTopics lists all topics of the domain with both of their ends, by name; our
+// own ends are not among them.
+func (f *Follower) AllTopics() []TopicView {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.graph.AllTopics()
+}
+
 // Mismatches lists the endpoints of the domain that do not meet, see
 // Graph.Mismatches.
 func (f *Follower) Mismatches() []Mismatch {
