@@ -9,7 +9,8 @@
 // struct is decoded by package dynamic.
 //
 // The registry is built once, at first use, and does not change afterwards, so
-// it is safe for concurrent use; it starts no goroutines and reads no files.
+// it is safe for concurrent use; it starts no goroutines and reads no files. A
+// Library has a user's definitions besides, and chooses among all of them.
 package msgs
 
 import (
@@ -38,6 +39,8 @@ type Type struct {
 	Text string
 	// Definition is the parsed message. It must not be changed.
 	Definition *idl.Message
+	// Set holds it and all that it refers to, to compile a codec from.
+	Set *idl.Set
 }
 
 // Service is a service type.
@@ -60,7 +63,7 @@ type Registry struct {
 func NewRegistry(set *idl.Set) (*Registry, error) {
 	r := &Registry{set: set, types: map[string]Type{}, services: map[string]Service{}}
 	for _, m := range set.Messages() {
-		t := Type{Name: m.Name, Definition: m}
+		t := Type{Name: m.Name, Definition: m, Set: set}
 		var err error
 		if t.Hash, err = set.Hash(m.Name); err != nil {
 			return nil, fmt.Errorf("hash %s: %w", m.Name, err)
@@ -105,16 +108,6 @@ func Default() *Registry { return embedded().current }
 // Humble is the registry of the embedded definitions as Humble has them: a few
 // messages have other bytes there under the same name.
 func Humble() *Registry { return embedded().humble }
-
-// ForHash is the registry for an endpoint that announced the given type hash.
-// Humble announces none, so the empty hash means Humble. Where the transport
-// does not tell hashes at all, the caller chooses by other knowledge.
-func ForHash(hash string) *Registry {
-	if hash == "" {
-		return Humble()
-	}
-	return Default()
-}
 
 // Lookup finds a message type in Default.
 func Lookup(name string) (Type, bool) { return Default().Lookup(name) }
