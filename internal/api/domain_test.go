@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -14,9 +15,14 @@ import (
 	"github.com/muster-fleet/muster/internal/fleet"
 	"github.com/muster-fleet/muster/internal/ros"
 	"github.com/muster-fleet/muster/internal/ros/rostest"
+	"github.com/muster-fleet/muster/msgs"
+	"github.com/muster-fleet/muster/msgs/dynamic"
+	humble "github.com/muster-fleet/muster/msgs/humble/sensor_msgs"
+	"github.com/muster-fleet/muster/msgs/idl"
 	"github.com/muster-fleet/muster/msgs/lifecycle_msgs"
 	"github.com/muster-fleet/muster/msgs/nav_msgs"
 	"github.com/muster-fleet/muster/msgs/rcl_interfaces"
+	"github.com/muster-fleet/muster/msgs/sensor_msgs"
 	"github.com/muster-fleet/muster/msgs/std_srvs"
 )
 
@@ -136,6 +142,60 @@ func TestARobotsGraphIsShownAndActedOn(t *testing.T) {
 			var v any
 			require.NoError(t, json.Unmarshal(got.Body.Bytes(), &v))
 			assert.Empty(t, document.check(c.schema, document.Components.Schemas[c.schema], v))
+		}
+	}
+}
+
+// What a peer sends is read by the definition that it has: a user's own type by
+// that of a configured folder, Humble's Range, of which no hash is told, by
+// Humble's, and Jazzy's by Jazzy's.
+func TestSamplesAreReadByThePeersDefinition(t *testing.T) {
+	w, d := withDomain(t)
+	set, err := idl.Load(os.DirFS("../../msgs/gen/testdata/in"))
+	require.NoError(t, err)
+	w.opt.Types, err = msgs.NewLibrary(set)
+	require.NoError(t, err)
+	everything, err := w.opt.Types.Find("robot_msgs/msg/Everything", "")
+	require.NoError(t, err)
+	c, err := dynamic.New(everything[0].Set, "robot_msgs/msg/Everything")
+	require.NoError(t, err)
+	own, err := c.EncodeJSON(nil, []byte(`{"label":"gripper","parts":[{"id":"a"}]}`))
+	require.NoError(t, err)
+	jazzy, err := (&sensor_msgs.Range{Range: 1.5, Variance: 0.25}).MarshalCDR(nil)
+	require.NoError(t, err)
+	older, err := (&humble.Range{Range: 1.5}).MarshalCDR(nil)
+	require.NoError(t, err)
+	hash := (&sensor_msgs.Range{}).TypeHash()
+	for _, p := range []struct {
+		topic, typ, hash string
+		sample           []byte
+		status           int
+		want, not        string
+	}{
+		{"everything", "robot_msgs/msg/Everything", everything[0].Hash, own, 200, `"label":"gripper"`, ""},
+		{"everything_humble", "robot_msgs/msg/Everything", "", own, 200, `"parts":[{"id":"a"}]`, ""},
+		{"range", "sensor_msgs/msg/Range", hash, jazzy, 200, `"variance":0.25`, ""},
+		{"range_humble", "sensor_msgs/msg/Range", "", older, 200, `"range":1.5`, "variance"},
+		{"range_hashless", "sensor_msgs/msg/Range", "", jazzy, 200, `"variance":0.25`, ""},
+		{"range_later", "sensor_msgs/msg/Range", "RIHS01_00", jazzy, 400, "another definition here: the hash is RIHS01_00 there", ""},
+		{"range_short", "sensor_msgs/msg/Range", "", older[:12], 409, "no definition here reads a sample of sensor_msgs/msg/Range", ""},
+		{"tool", "odd_msgs/msg/Tool", "", own, 400, "odd_msgs/msg/Tool has no definition here: list a folder that has it, like a ROS share folder, under messages", ""},
+	} {
+		out, err := d.p.Advertise(ros.Publication{
+			Topic: "/r1/" + p.topic, Type: p.typ, TypeHash: p.hash,
+			QoS: ros.QoS{Reliability: ros.Reliable, Durability: ros.TransientLocal, Depth: 1},
+		})
+		require.NoError(t, err)
+		require.NoError(t, out.Write(p.sample))
+		require.Eventually(t, func() bool {
+			_, _, known := w.opt.Domain(0).PublishedType("/r1/" + p.topic)
+			return known
+		}, 10*time.Second, time.Millisecond)
+		got := w.call("viewer", "GET", "/api/v1/robots/r1/echo?topic="+p.topic, "")
+		assert.Equal(t, p.status, got.Code, "%s: %s", p.topic, got.Body)
+		assert.Contains(t, got.Body.String(), p.want)
+		if p.not != "" {
+			assert.NotContains(t, got.Body.String(), p.not)
 		}
 	}
 }

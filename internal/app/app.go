@@ -22,6 +22,7 @@ import (
 	"github.com/muster-fleet/muster/internal/rollout"
 	"github.com/muster-fleet/muster/internal/ros"
 	"github.com/muster-fleet/muster/internal/stream"
+	"github.com/muster-fleet/muster/msgs"
 	"github.com/muster-fleet/muster/web"
 )
 
@@ -39,6 +40,7 @@ type app struct {
 	etcd      *etcd.Client
 	engines   *docker.Engines
 	domains   []domain
+	types     *msgs.Library
 	following atomic.Bool // all domains are joined and read
 	runner    *rollout.Runner
 	rollouts  *rollout.Service
@@ -73,6 +75,9 @@ func newApp(ctx context.Context, cfg config.Config, o Options, log *slog.Logger)
 		return nil, err
 	}
 	if err := a.auth.Check(cfg.Listen); err != nil {
+		return nil, err
+	}
+	if a.types, err = loadTypes(cfg.Messages); err != nil {
 		return nil, err
 	}
 	// The listener comes first: a second manager on the address ends here, before
@@ -220,9 +225,9 @@ func (a *app) openServer() {
 	}, a.log)
 	a.server = api.New(api.Options{
 		Registry: a.registry, Hub: a.hub, Rollouts: a.rollouts, Auth: a.auth, App: web.App(),
-		Foxglove: foxglove.New(foxglove.Options{Source: a, Name: "muster", Log: a.log}),
+		Foxglove: foxglove.New(foxglove.Options{Source: a, Types: a.types, Name: "muster", Log: a.log}),
 		Origins:  a.cfg.Auth.Origins, Log: a.log, Version: a.options.Version, Started: a.started,
-		Domains: a.domainStates, Domain: a.follower, Store: a.storeState, Runner: a.runnerState, Audit: a.audit, Observe: metrics.Observe,
+		Domains: a.domainStates, Domain: a.follower, Types: a.types, Store: a.storeState, Runner: a.runnerState, Audit: a.audit, Observe: metrics.Observe,
 		Live: a.health.Live(), Ready: a.health.Ready(), Startup: a.health.Startup(), Metrics: metrics.Handler(),
 	})
 }

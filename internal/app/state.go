@@ -26,6 +26,14 @@ var _ foxglove.Source = (*app)(nil)
 // Robot gives a robot of the fleet.
 func (a *app) Robot(id string) (fleet.Robot, bool) { return a.registry.Robot(id) }
 
+// PublishedType is the type of a topic of a domain, and the hash announced for it.
+func (a *app) PublishedType(domain int, topic string) (typ, hash string, ok bool) {
+	if f := a.follower(domain); f != nil {
+		return f.PublishedType(topic)
+	}
+	return "", "", false
+}
+
 // Open reads any topic of a domain that was joined.
 func (a *app) Open(domain int, topic string, bound int) (*ros.RawStream, error) {
 	if f := a.follower(domain); f != nil {

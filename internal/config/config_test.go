@@ -17,7 +17,7 @@ func TestTheSampleFileShowsTheDefaults(t *testing.T) {
 	require.NoError(t, unmarshal(b, &sample))
 	want := Default()
 	want.Domains, want.Engines, want.Robots, want.Groups = []Domain{}, []Engine{}, []Robot{}, []Group{}
-	want.Signatures = []Signature{}
+	want.Signatures, want.Messages = []Signature{}, []string{}
 	want.Pull.Sites, want.Pull.Registries = []Site{}, []Registry{}
 	want.Etcd.Endpoints, want.Auth.Origins = []string{}, []string{}
 	assert.Equal(t, want, sample)

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +21,7 @@ import (
 // session is one client of one robot.
 type session struct {
 	source Source
+	types  *msgs.Library
 	robot  string
 	log    *slog.Logger
 	conn   *websocket.Conn
@@ -127,30 +131,50 @@ func (t *session) follow(ctx context.Context) error {
 	}
 }
 
+// shared are the topics of a domain that are offered with each robot: its
+// transforms and its map may be there rather than in its namespace.
+var shared = []string{"/tf", "/tf_static", "/map"}
+
+// kind is what decides a channel's schema.
+type kind struct{ typ, hash string }
+
+// offered are the topics that a client may read.
+func (t *session) offered(r fleet.Robot) map[string]kind {
+	topics := make(map[string]kind)
+	for _, name := range shared {
+		if typ, hash, ok := t.source.PublishedType(r.Domain, name); ok {
+			topics[name] = kind{typ, hash}
+		}
+	}
+	for _, topic := range r.Topics {
+		if topic.Publishers > 0 {
+			_, hash, _ := t.source.PublishedType(r.Domain, topic.Name)
+			topics[topic.Name] = kind{topic.Type, hash}
+		}
+	}
+	return topics
+}
+
 func (t *session) look(r fleet.Robot) {
+	topics := t.offered(r)
 	t.mu.Lock()
 	t.domain = r.Domain
-	there := make(map[string]bool)
-	var fresh []channel
-	for _, topic := range r.Topics {
-		if topic.Publishers == 0 {
-			continue
-		}
-		there[topic.Name] = true
-		if old, ok := t.byTopic[topic.Name]; ok && old.SchemaName == topic.Type {
-			continue
-		}
-		t.next++
-		c := describe(t.next, topic)
-		t.byTopic[topic.Name] = c
-		fresh = append(fresh, c)
-	}
 	var gone []uint32
 	for name, c := range t.byTopic {
-		if !there[name] {
+		if k, there := topics[name]; !there || k != c.kind {
 			gone = append(gone, c.ID)
 			delete(t.byTopic, name)
 		}
+	}
+	var fresh []channel
+	for _, name := range slices.Sorted(maps.Keys(topics)) {
+		if _, known := t.byTopic[name]; known {
+			continue
+		}
+		t.next++
+		c := t.describe(t.next, name, topics[name])
+		t.byTopic[name] = c
+		fresh = append(fresh, c)
 	}
 	t.mu.Unlock()
 	if len(gone) > 0 {
@@ -163,11 +187,14 @@ func (t *session) look(r fleet.Robot) {
 
 // describe is a topic's channel. One whose type we have no definition of gets an
 // empty schema: clients list it and show its raw bytes, and the rest works on.
-func describe(id uint32, topic fleet.Topic) channel {
-	c := channel{ID: id, Topic: topic.Name, Encoding: "cdr", SchemaName: topic.Type, SchemaEncoding: "ros2msg"}
-	if typ, ok := msgs.Lookup(topic.Type); ok {
-		c.Schema = typ.Text
+func (t *session) describe(id uint32, topic string, k kind) channel {
+	c := channel{ID: id, Topic: topic, Encoding: "cdr", SchemaName: k.typ, SchemaEncoding: "ros2msg", kind: k}
+	found, err := t.types.Find(k.typ, k.hash)
+	if err != nil {
+		t.log.Debug("a topic is offered without a schema", "topic", topic, "err", err)
+		return c
 	}
+	c.Schema = found[0].Text
 	return c
 }
 
@@ -242,7 +269,11 @@ func (t *session) subscribe(id, channelID uint32) error {
 	if topic == "" {
 		return fmt.Errorf("subscribe: there is no channel %d", channelID)
 	}
-	stream, err := t.source.Open(t.domain, topic, topicQueue)
+	bound := topicQueue
+	if name := path.Base(topic); name == "tf" || name == "tf_static" {
+		bound = tfQueue
+	}
+	stream, err := t.source.Open(t.domain, topic, bound)
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
