@@ -95,17 +95,7 @@ func (s *Server) listNodes(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list := nodeList{Nodes: []nodeBody{}}
-	for _, n := range f.Nodes() {
-		if name := n.FullName(); robot.Namespace == "/" || strings.HasPrefix(name, robot.Namespace+"/") {
-			list.Nodes = append(list.Nodes, nodeBody{
-				Name: name, Enclave: n.Enclave, Host: n.Host, Participant: n.Participant.String(),
-				Publishers: endpoints(n.Publishers), Subscriptions: endpoints(n.Subscriptions),
-				Services: endpoints(n.Services), Clients: endpoints(n.Clients), ActionServers: append([]string{}, n.ActionServers...),
-			})
-		}
-	}
-	return writeJSON(w, http.StatusOK, list)
+	return writeJSON(w, http.StatusOK, nodesIn(f, robot.Namespace))
 }
 
 func endpoints(all []ros.Endpoint) []endpointBody {

@@ -200,6 +200,36 @@ func TestSamplesAreReadByThePeersDefinition(t *testing.T) {
 	}
 }
 
+func TestAWholeDomainIsShown(t *testing.T) {
+	w, d := withDomain(t)
+	document := readDocument(t)
+	require.Eventually(t, func() bool { return len(w.opt.Domain(0).AllTopics()) == 2 }, 10*time.Second, time.Millisecond)
+	for _, c := range []struct{ path, schema, want string }{
+		{"/nodes", "NodeList", `"name":"/r2/other"`},
+		{"/topics", "TopicList", `{"name":"/r1/odom","types":["nav_msgs/msg/Odometry"],"publishers":1,"subscriptions":0}`},
+		{"/topics", "TopicList", `{"name":"/r1/say","types":["std_msgs/msg/String"],"publishers":0,"subscriptions":1}`},
+		{"/topic?name=/r1/odom", "TopicInfo", `"node":"/r1/driver","type":"nav_msgs/msg/Odometry"`},
+		{"/topic?name=r1/odom", "TopicInfo", `"durability":"transient_local"`},
+		{"/topic?name=/r1/say", "TopicInfo", `"node":"","type":"std_msgs/msg/String"`},
+	} {
+		got := w.call("viewer", "GET", "/api/v1/domains/0"+c.path, "")
+		require.Equal(t, http.StatusOK, got.Code, "%s: %s", c.path, got.Body)
+		assert.Contains(t, got.Body.String(), c.want)
+		var v any
+		require.NoError(t, json.Unmarshal(got.Body.Bytes(), &v))
+		assert.Empty(t, document.check(c.schema, document.Components.Schemas[c.schema], v))
+	}
+	for path, status := range map[string]int{
+		"/domains/0/topic?name=/none": http.StatusNotFound, "/domains/0/topic": http.StatusBadRequest,
+		"/domains/9/nodes": http.StatusNotFound, "/domains/x/topics": http.StatusBadRequest,
+	} {
+		assert.Equal(t, status, w.call("viewer", "GET", "/api/v1"+path, "").Code, path)
+	}
+	d.p.Leave()
+	require.Eventually(t, func() bool { return len(w.opt.Domain(0).AllTopics()) == 0 }, 10*time.Second, time.Millisecond)
+	assert.JSONEq(t, `{"topics":[]}`, w.call("viewer", "GET", "/api/v1/domains/0/topics", "").Body.String())
+}
+
 func TestActionsOnARobotsGraphAreRefusedInWords(t *testing.T) {
 	w, _ := withDomain(t)
 	for _, c := range []struct {
