@@ -15,19 +15,28 @@ import (
 	"github.com/muster-fleet/muster/internal/ros"
 )
 
+// examine runs the doctor with a configuration, and variables.
+func examine(t *testing.T, config string, env ...string) (string, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "muster.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
+	cmd := exec.Command(program(t, "muster"), "doctor", "--wait", "4s", "--config", file)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func onDomain(id int, cyclone string) string {
+	return "domains: [{id: " + strconv.Itoa(id) + ", cyclone: '" + cyclone + "'}]\n"
+}
+
 func TestTheDoctorFindsWhatIsAmiss(t *testing.T) {
-	examine := func(config string) (string, error) {
-		file := filepath.Join(t.TempDir(), "muster.yaml")
-		require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
-		out, err := exec.Command(program(t, "muster"), "doctor", "--wait", "4s", "--config", file).CombinedOutput()
-		return string(out), err
-	}
+	examine := func(config string) (string, error) { return examine(t, config) }
 	w := newWorld(t, 1)
-	domain := func(id int) string {
-		return "domains: [{id: " + strconv.Itoa(id) + ", cyclone: '" + dds.LoopbackConfig() + "'}]\n"
-	}
+	domain := func(id int) string { return onDomain(id, dds.LoopbackConfig()) }
 	out, err := examine(domain(w.domain) + "engines: [{name: engine, url: '" + w.engine.URL() + "'}]\n")
 	require.NoError(t, err, out)
+	assert.Regexp(t, `ok +lo +127\.0\.0\.1/8.*a multicast datagram came back`, out)
 	assert.Contains(t, out, "participants on Cyclone DDS")
 	assert.Regexp(t, `robot /robot1: \d\d+ samples`, out)
 	assert.Contains(t, out, "1 containers of robots")

@@ -18,7 +18,7 @@ func TestSeveralDomains(t *testing.T) {
 	for range 2 {
 		id := ddstest.FreeDomain(t)
 		domains = append(domains, settings{"id": id, "cyclone": dds.LoopbackConfig()})
-		simulate(t, id)
+		simulate(t, id, 0)
 	}
 	second := domains[1]["id"].(int)
 	m := w.manager(settings{"domains": domains, "engines": []settings{}, "robots": []settings{

@@ -21,10 +21,10 @@ import (
 	"github.com/muster-fleet/muster/msgs/nav_msgs"
 )
 
-// simulate runs a fleet of one robot, robot1, until the test ends.
-func simulate(t testing.TB, domain int, env ...string) {
+// simulate runs a fleet of one robot, robot1 when index is 0, until the test ends.
+func simulate(t testing.TB, domain, index int, env ...string) {
 	t.Helper()
-	cmd := exec.Command(program(t, "muster-sim"), "fleet", "--robots", "1", "--domain", strconv.Itoa(domain))
+	cmd := exec.Command(program(t, "muster-sim"), "fleet", "--robots", "1", "--first", strconv.Itoa(index), "--domain", strconv.Itoa(domain))
 	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, cmd.Start())
@@ -85,7 +85,7 @@ func gripper(t testing.TB, domain int, folder string) {
 func TestTheWholeGraphIsToBeSeen(t *testing.T) {
 	w := &world{t: t, domain: ddstest.FreeDomain(t)}
 	folder := definitions(t)
-	simulate(t, w.domain)
+	simulate(t, w.domain, 0)
 	gripper(t, w.domain, folder)
 	m := w.manager(settings{"engines": []settings{}, "messages": []string{folder}})
 	muster := func(args ...string) string {
