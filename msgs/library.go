@@ -4,15 +4,36 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/muster-fleet/muster/msgs/idl"
 )
 
 // Library is all definitions that there are: a user's own before those of Humble
 // and Jazzy that are embedded. One name may have several; what a peer announces or
-// sends decides between them. It does not change.
+// sends decides between them. What nodes tell of their types can be added. It is
+// safe for concurrent use.
 type Library struct {
 	shelves []*Registry // the best first for peers that announce no hash
+
+	mu      sync.RWMutex
+	learned map[[2]string]Type // guarded by mu; by name and hash
+}
+
+// maxLearned bounds the definitions that nodes have told.
+const maxLearned = 2000
+
+// Learn adds a definition that a node has told, for peers that announce its hash.
+func (l *Library) Learn(t Type) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.learned) >= maxLearned {
+		clear(l.learned)
+	}
+	if l.learned == nil {
+		l.learned = make(map[[2]string]Type)
+	}
+	l.learned[[2]string{t.Name, t.Hash}] = t
 }
 
 // NewLibrary makes a library of a user's definitions, which may be nil, over the
@@ -61,9 +82,14 @@ func (l *Library) Find(name, hash string) ([]Type, error) {
 			other = t.Hash
 		}
 	}
+	l.mu.RLock()
+	told, known := l.learned[[2]string{name, hash}]
+	l.mu.RUnlock()
 	switch {
 	case len(found) > 0:
 		return found, nil
+	case known:
+		return []Type{told}, nil
 	case other != "":
 		return nil, fmt.Errorf("%s %w: the hash is %s there and %s here", name, ErrOtherVersion, hash, other)
 	}

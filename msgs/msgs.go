@@ -63,13 +63,9 @@ type Registry struct {
 func NewRegistry(set *idl.Set) (*Registry, error) {
 	r := &Registry{set: set, types: map[string]Type{}, services: map[string]Service{}}
 	for _, m := range set.Messages() {
-		t := Type{Name: m.Name, Definition: m, Set: set}
-		var err error
-		if t.Hash, err = set.Hash(m.Name); err != nil {
-			return nil, fmt.Errorf("hash %s: %w", m.Name, err)
-		}
-		if t.Text, err = set.Text(m.Name); err != nil {
-			return nil, fmt.Errorf("describe %s: %w", m.Name, err)
+		t, err := TypeIn(set, m.Name)
+		if err != nil {
+			return nil, err
 		}
 		r.types[m.Name] = t
 	}
@@ -84,6 +80,23 @@ func NewRegistry(set *idl.Set) (*Registry, error) {
 		}
 	}
 	return r, nil
+}
+
+// TypeIn is a message type of a set.
+func TypeIn(set *idl.Set, name string) (Type, error) {
+	m, ok := set.Message(name)
+	if !ok {
+		return Type{}, fmt.Errorf("unknown message %s", name)
+	}
+	t := Type{Name: name, Definition: m, Set: set}
+	var err error
+	if t.Hash, err = set.Hash(name); err != nil {
+		return t, fmt.Errorf("hash %s: %w", name, err)
+	}
+	if t.Text, err = set.Text(name); err != nil {
+		return t, fmt.Errorf("describe %s: %w", name, err)
+	}
+	return t, nil
 }
 
 // Set is the definitions behind the registry, to compile codecs from.

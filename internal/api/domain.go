@@ -131,7 +131,7 @@ func (s *Server) echoTopic(w http.ResponseWriter, r *http.Request) error {
 		if !ok {
 			return errDraining
 		}
-		message, err := s.decode("topic", stream.Type, stream.TypeHash, sample.CDR)
+		message, err := s.decode(r.Context(), source{f, topic}, "topic", stream.Type, stream.TypeHash, sample.CDR)
 		if err != nil {
 			return err
 		}
@@ -158,12 +158,12 @@ func (s *Server) publishTopic(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	callOf(r).detail = fmt.Sprintf("publish to %s: %.500s", topic, body.Message)
-	sample, err := s.encode("message", body.Type, f.SubscribedHash(topic, body.Type), body.Message)
+	ctx, cancel := context.WithTimeout(r.Context(), meet)
+	defer cancel()
+	sample, err := s.encode(ctx, source{f, topic}, "message", body.Type, f.SubscribedHash(topic, body.Type), body.Message)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), meet)
-	defer cancel()
 	if err := f.Publish(ctx, topic, body.Type, sample); err != nil {
 		return domainError(err)
 	}
@@ -197,17 +197,17 @@ func (s *Server) callService(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return &notFound{"no server offers " + service}
 	}
-	request, err := s.encode("request", typ+"_Request", hash, body.Request)
+	ctx, cancel := context.WithTimeout(r.Context(), meet)
+	defer cancel()
+	request, err := s.encode(ctx, source{f: f}, "request", typ+"_Request", hash, body.Request)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), meet)
-	defer cancel()
 	reply, err := f.Call(ctx, service, typ, request)
 	if err != nil {
 		return domainError(err)
 	}
-	message, err := s.decode("service", typ+"_Response", hash, reply)
+	message, err := s.decode(ctx, source{f: f}, "service", typ+"_Response", hash, reply)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/muster-fleet/muster/msgs/rcl_interfaces"
 	"github.com/muster-fleet/muster/msgs/sensor_msgs"
 	"github.com/muster-fleet/muster/msgs/std_srvs"
+	"github.com/muster-fleet/muster/msgs/type_description_interfaces"
 )
 
 var services = ros.QoS{Reliability: ros.Reliable, Durability: ros.Volatile, History: ros.KeepLast, Depth: 10}
@@ -198,6 +199,51 @@ func TestSamplesAreReadByThePeersDefinition(t *testing.T) {
 			assert.NotContains(t, got.Body.String(), p.not)
 		}
 	}
+}
+
+// A type of which there is no definition is asked of the node that publishes it.
+func TestANodeIsAskedForItsType(t *testing.T) {
+	w, d := withDomain(t)
+	const typ = "robot_msgs/msg/Part"
+	set, err := idl.Load(os.DirFS("../../msgs/gen/testdata/in"))
+	require.NoError(t, err)
+	part, err := msgs.TypeIn(set, typ)
+	require.NoError(t, err)
+	d.serve("driver/get_type_description", "type_description_interfaces/srv/GetTypeDescription", func() marshaler {
+		return &type_description_interfaces.GetTypeDescriptionResponse{Successful: true, TypeDescription: rostest.TypeDescription(t, set, typ)}
+	})
+	out, err := d.p.Advertise(ros.Publication{
+		Topic: "/r1/part", Type: typ, TypeHash: part.Hash, QoS: ros.QoS{Reliability: ros.Reliable, Durability: ros.TransientLocal, Depth: 1},
+	})
+	require.NoError(t, err)
+	c, err := dynamic.New(set, typ)
+	require.NoError(t, err)
+	sample, err := c.EncodeJSON(nil, []byte(`{"id":"jaw"}`))
+	require.NoError(t, err)
+	require.NoError(t, out.Write(sample))
+	echo := "/api/v1/robots/r1/echo?topic=part"
+	require.Eventually(t, func() bool {
+		_, _, known := w.opt.Domain(0).PublishedType("/r1/part")
+		return known
+	}, 10*time.Second, time.Millisecond)
+	got := w.call("viewer", "GET", echo, "")
+	assert.Equal(t, http.StatusBadRequest, got.Code)
+	assert.Contains(t, got.Body.String(), "(its nodes do not tell it: ask for the type of /r1/part: no node at its ends is known)")
+
+	info, err := d.p.Advertise(ros.Publication{Topic: ros.InfoTopic, Type: ros.InfoType, RawName: true, QoS: ros.InfoWriterQoS()})
+	require.NoError(t, err)
+	nodes, err := ros.EncodeInfo(ros.NodesFact{Participant: d.p.Participant(), Nodes: []ros.NodeEntities{
+		{Namespace: "/r1", Name: "driver", Writers: []ros.GUID{out.GUID()}},
+	}}, ros.GIDIron)
+	require.NoError(t, err)
+	require.NoError(t, info.Write(nodes))
+	require.Eventually(t, func() bool {
+		got = w.call("viewer", "GET", echo, "")
+		return got.Code == http.StatusOK
+	}, 10*time.Second, 10*time.Millisecond)
+	assert.Contains(t, got.Body.String(), `"message":{"id":"jaw"}`)
+	_, err = w.opt.Types.Find(typ, part.Hash)
+	require.NoError(t, err, "it is asked once")
 }
 
 func TestAWholeDomainIsShown(t *testing.T) {

@@ -21,6 +21,8 @@ type Source interface {
 	// PublishedType is the type of a topic that somebody publishes in a domain, and
 	// the hash that was announced for it, which may be empty.
 	PublishedType(domain int, topic string) (typ, hash string, ok bool)
+	// TellType asks the nodes at a topic's ends for a type.
+	TellType(ctx context.Context, domain int, topic, typ, hash string) (msgs.Type, error)
 	// Open reads a topic of a domain, with a queue of at most bound samples.
 	Open(domain int, topic string, bound int) (*ros.RawStream, error)
 }
@@ -55,6 +57,7 @@ const (
 	tfQueue    = 512 // of one with transforms, which many publish, and each only once
 	lookEvery  = time.Second
 	maxSubs    = 512
+	askAgain   = time.Minute // for a type that nobody told
 )
 
 // New makes a server.
@@ -87,7 +90,7 @@ func (s *Server) ServeRobot(w http.ResponseWriter, r *http.Request, robot string
 	t := &session{
 		source: s.opt.Source, types: s.opt.Types, robot: robot, log: log, conn: conn, ctx: ctx,
 		control: make(chan any, controlMax), data: make(chan []byte, dataMax),
-		byTopic: make(map[string]channel), subs: make(map[uint32]*subscription),
+		byTopic: make(map[string]channel), asked: make(map[kind]time.Time), subs: make(map[uint32]*subscription),
 	}
 	t.send(serverInfo{Op: "serverInfo", Name: s.opt.Name + " " + robot, Capabilities: []string{}, SupportedEncodings: []string{"cdr"}})
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Now()) })

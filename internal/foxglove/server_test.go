@@ -51,6 +51,20 @@ func (s *site) PublishedType(domain int, topic string) (typ, hash string, ok boo
 	return s.follower.PublishedType(topic)
 }
 
+func (s *site) TellType(_ context.Context, _ int, topic, typ, hash string) (t msgs.Type, err error) {
+	if topic != "/robot1/told" {
+		return t, errors.New("nobody tells")
+	}
+	set, err := idl.Load(fstest.MapFS{"site_msgs/msg/Told.msg": {Data: []byte("int8 told\n")}})
+	if err == nil {
+		t, err = msgs.TypeIn(set, typ)
+	}
+	if t.Hash != hash {
+		return t, errors.New("another")
+	}
+	return t, err
+}
+
 func (s *site) Open(domain int, topic string, bound int) (*ros.RawStream, error) {
 	if domain != 3 {
 		return nil, errors.New("another domain")
@@ -219,6 +233,30 @@ func TestSchemasAreThePublishers(t *testing.T) {
 	assert.Contains(t, all["/robot1/jazzy"]["schema"], "float32 variance")
 	assert.NotContains(t, all["/robot1/humble"]["schema"], "float32 variance")
 	assert.Empty(t, all["/robot1/later"]["schema"], "a wrong schema would be worse than none")
+}
+
+// A schema that a node tells is advertised as soon as it is there.
+func TestASchemaIsAskedFor(t *testing.T) {
+	s := newSite(t)
+	set, err := idl.Load(fstest.MapFS{"site_msgs/msg/Told.msg": {Data: []byte("int8 told\n")}})
+	require.NoError(t, err)
+	told, err := msgs.TypeIn(set, "site_msgs/msg/Told")
+	require.NoError(t, err)
+	for topic, typ := range map[string]string{"told": told.Name, "untold": "site_msgs/msg/Untold"} {
+		_, err = s.robot.Advertise(ros.Publication{Topic: "/robot1/" + topic, Type: typ, TypeHash: told.Hash, QoS: plain})
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool {
+		r, _ := s.registry.Robot("robot1")
+		return len(r.Topics) == 4
+	}, 10*time.Second, time.Millisecond)
+	c := dial(t, s.url, "foxglove.sdk.v1")
+	first := c.channels("/robot1/told")
+	assert.Empty(t, first["/robot1/told"]["schema"])
+	assert.Equal(t, []any{first["/robot1/told"]["id"]}, c.message("unadvertise")["channelIds"])
+	again := c.message("advertise")["channels"].([]any)
+	require.Len(t, again, 1)
+	assert.Equal(t, "int8 told\n", again[0].(map[string]any)["schema"])
 }
 
 // A 3D view wants transforms and the map, which may be the domain's own.

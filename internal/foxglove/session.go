@@ -14,7 +14,6 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/muster-fleet/muster/internal/fleet"
-	"github.com/muster-fleet/muster/internal/ros"
 	"github.com/muster-fleet/muster/msgs"
 )
 
@@ -31,6 +30,7 @@ type session struct {
 	data    chan []byte // samples, bounded
 
 	pumps sync.WaitGroup
+	asked map[kind]time.Time // owned by follow; types that nobody had told by then
 
 	mu      sync.Mutex
 	next    uint32                   // guarded by mu; id of the next channel
@@ -41,8 +41,8 @@ type session struct {
 }
 
 type subscription struct {
-	stream *ros.RawStream
-	stop   context.CancelFunc
+	channel uint32
+	stop    context.CancelFunc // the pump closes its stream
 }
 
 var errGone = errors.New("the robot has been taken out of the fleet")
@@ -122,7 +122,7 @@ func (t *session) follow(ctx context.Context) error {
 		if !known {
 			return errGone
 		}
-		t.look(r)
+		t.learn(ctx, r.Domain, t.look(r))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -136,26 +136,35 @@ func (t *session) follow(ctx context.Context) error {
 var shared = []string{"/tf", "/tf_static", "/map"}
 
 // kind is what decides a channel's schema.
-type kind struct{ typ, hash string }
+type kind struct {
+	typ, hash string
+	known     bool // there is a definition
+}
+
+func (t *session) kind(typ, hash string) kind {
+	_, err := t.types.Find(typ, hash)
+	return kind{typ, hash, err == nil}
+}
 
 // offered are the topics that a client may read.
 func (t *session) offered(r fleet.Robot) map[string]kind {
 	topics := make(map[string]kind)
 	for _, name := range shared {
 		if typ, hash, ok := t.source.PublishedType(r.Domain, name); ok {
-			topics[name] = kind{typ, hash}
+			topics[name] = t.kind(typ, hash)
 		}
 	}
 	for _, topic := range r.Topics {
 		if topic.Publishers > 0 {
 			_, hash, _ := t.source.PublishedType(r.Domain, topic.Name)
-			topics[topic.Name] = kind{topic.Type, hash}
+			topics[topic.Name] = t.kind(topic.Type, hash)
 		}
 	}
 	return topics
 }
 
-func (t *session) look(r fleet.Robot) {
+// look advertises what has come and takes back what has gone. It returns the topics.
+func (t *session) look(r fleet.Robot) map[string]kind {
 	topics := t.offered(r)
 	t.mu.Lock()
 	t.domain = r.Domain
@@ -166,6 +175,7 @@ func (t *session) look(r fleet.Robot) {
 			delete(t.byTopic, name)
 		}
 	}
+	t.cancel(gone)
 	var fresh []channel
 	for _, name := range slices.Sorted(maps.Keys(topics)) {
 		if _, known := t.byTopic[name]; known {
@@ -183,18 +193,45 @@ func (t *session) look(r fleet.Robot) {
 	if len(fresh) > 0 {
 		t.send(advertise{Op: "advertise", Channels: fresh})
 	}
+	return topics
+}
+
+// cancel ends the subscriptions to channels that have gone; mu is held.
+func (t *session) cancel(channels []uint32) {
+	for id, s := range t.subs {
+		if slices.Contains(channels, s.channel) {
+			s.stop()
+			delete(t.subs, id)
+		}
+	}
+}
+
+// learn asks the nodes of topics without a schema for it; a channel whose schema is
+// there is advertised anew at the next look.
+func (t *session) learn(ctx context.Context, domain int, topics map[string]kind) {
+	for topic, k := range topics {
+		if k.known || k.hash == "" || time.Since(t.asked[k]) < askAgain || ctx.Err() != nil {
+			continue
+		}
+		t.asked[k] = time.Now()
+		typ, err := t.source.TellType(ctx, domain, topic, k.typ, k.hash)
+		if err != nil {
+			t.log.Debug("a type is not told", "topic", topic, "err", err)
+			continue
+		}
+		t.types.Learn(typ)
+	}
 }
 
 // describe is a topic's channel. One whose type we have no definition of gets an
 // empty schema: clients list it and show its raw bytes, and the rest works on.
 func (t *session) describe(id uint32, topic string, k kind) channel {
 	c := channel{ID: id, Topic: topic, Encoding: "cdr", SchemaName: k.typ, SchemaEncoding: "ros2msg", kind: k}
-	found, err := t.types.Find(k.typ, k.hash)
-	if err != nil {
+	if found, err := t.types.Find(k.typ, k.hash); err == nil {
+		c.Schema = found[0].Text
+	} else {
 		t.log.Debug("a topic is offered without a schema", "topic", topic, "err", err)
-		return c
 	}
-	c.Schema = found[0].Text
 	return c
 }
 
@@ -278,7 +315,7 @@ func (t *session) subscribe(id, channelID uint32) error {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	ctx, stop := context.WithCancel(t.ctx)
-	t.subs[id] = &subscription{stream, stop}
+	t.subs[id] = &subscription{channelID, stop}
 	t.pumps.Go(func() {
 		defer stream.Close()
 		for {
