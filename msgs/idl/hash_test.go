@@ -115,8 +115,22 @@ func TestTypeIDs(t *testing.T) {
 		capacity, text uint64
 		nested         string
 	}{
-		{id: 0}, {id: 12}, {id: 13}, {id: 19}, {id: 200}, {id: 7, text: 5}, {id: 6, capacity: 1}, {id: 54}, {id: 102}, {id: 150, capacity: 3},
-		{id: 54, capacity: 1 << 31}, {id: 21}, {id: 1}, {id: 1, nested: "a/msg/b"}, {id: 1, nested: `a/msg/B"`}, {id: 6, nested: "a/msg/B"},
+		{id: 0},
+		{id: 12},
+		{id: 13},
+		{id: 19},
+		{id: 200},
+		{id: 7, text: 5},
+		{id: 6, capacity: 1},
+		{id: 54},
+		{id: 102},
+		{id: 150, capacity: 3},
+		{id: 54, capacity: 1 << 31},
+		{id: 21},
+		{id: 1},
+		{id: 1, nested: "a/msg/b"},
+		{id: 1, nested: `a/msg/B"`},
+		{id: 6, nested: "a/msg/B"},
 	} {
 		_, err := TypeOf(c.id, c.capacity, c.text, c.nested)
 		require.Error(t, err, "%+v", c)
