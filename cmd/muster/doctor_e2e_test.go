@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,4 +54,26 @@ func TestTheDoctorFindsWhatIsAmiss(t *testing.T) {
 	out, err = examine(domain(ddstest.FreeDomain(t)))
 	require.Error(t, err)
 	assert.Contains(t, out, "nobody else is here")
+}
+
+// A host whose firewall drops multicast finds nobody, and its interfaces look well.
+func TestTheDoctorFindsAFirewall(t *testing.T) {
+	host := ddstest.NewNetwork(t).Host()
+	file := filepath.Join(t.TempDir(), "muster.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("domains: [{id: 1}]\nengines: [{name: none, url: 'unix:///nowhere.sock'}]\n"), 0o600))
+	run := func(words ...string) string {
+		words = append(host.Exec(), words...)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		out, _ := exec.CommandContext(ctx, words[0], words[1:]...).CombinedOutput()
+		require.NoError(t, ctx.Err(), "%v does not end: %s", words, out)
+		return string(out)
+	}
+	doctor := []string{program(t, "muster"), "doctor", "--wait", "100ms", "--config", file}
+	assert.Regexp(t, `ok +eth0 +10\.77\.0\.1/24.*\(multicast: a datagram to 239\.255\.0\.1 came back\)`, run(doctor...))
+	require.Empty(t, run("iptables", "-A", "INPUT", "-d", "239.255.0.1", "-j", "DROP"))
+	out := run(doctor...)
+	assert.Regexp(t, `FAULT +eth0 .*multicast to 239\.255\.0\.1: what we send does not come back to us: a firewall`, out)
+	assert.Contains(t, out, "no interface to other machines has multicast")
+	assert.Contains(t, out, "leaving the domain: the transport does not end") // Cyclone waits for a datagram of its own
 }

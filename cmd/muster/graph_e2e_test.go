@@ -1,12 +1,15 @@
 package main_test
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -15,10 +18,12 @@ import (
 
 	"github.com/muster-fleet/muster/internal/dds/ddstest"
 	"github.com/muster-fleet/muster/internal/ros"
+	"github.com/muster-fleet/muster/internal/ros/rostest"
 	"github.com/muster-fleet/muster/msgs"
 	"github.com/muster-fleet/muster/msgs/dynamic"
 	"github.com/muster-fleet/muster/msgs/idl"
 	"github.com/muster-fleet/muster/msgs/nav_msgs"
+	"github.com/muster-fleet/muster/msgs/type_description_interfaces"
 )
 
 // simulate runs a fleet of one robot, robot1 when index is 0, until the test ends.
@@ -80,6 +85,57 @@ func gripper(t testing.TB, domain int, folder string) {
 	}
 }
 
+// teller is a node of robot1 on Cyclone DDS that publishes a type of which there is
+// no definition, and tells it, as nodes from Jazzy on do.
+func teller(t testing.TB, domain int) {
+	t.Helper()
+	const typ, service = "tool_msgs/msg/Jaw", "type_description_interfaces/srv/GetTypeDescription"
+	m, err := idl.ParseMessage("tool_msgs", "Jaw", "Jaw.msg", "float64 opening\nbool closed\n")
+	require.NoError(t, err)
+	set := idl.NewSet([]*idl.Message{m}, nil)
+	jaw, err := msgs.TypeIn(set, typ)
+	require.NoError(t, err)
+	codec, err := dynamic.New(set, typ)
+	require.NoError(t, err)
+	sample, err := codec.EncodeJSON(nil, []byte(`{"opening":0.25}`))
+	require.NoError(t, err)
+	answer := type_description_interfaces.GetTypeDescriptionResponse{Successful: true, TypeDescription: rostest.TypeDescription(t, set, typ)}
+	reply, err := answer.MarshalCDR(nil)
+	require.NoError(t, err)
+
+	p := ddstest.Join(t, domain)
+	latched := ros.QoS{Reliability: ros.Reliable, Durability: ros.TransientLocal, History: ros.KeepLast, Depth: 1, Liveliness: ros.Automatic}
+	calls := latched
+	calls.Durability, calls.Depth = ros.Volatile, 10
+	out, err := p.Advertise(ros.Publication{Topic: "/robot1/jaw", Type: typ, TypeHash: jaw.Hash, QoS: latched})
+	require.NoError(t, err)
+	require.NoError(t, out.Write(sample))
+	replies, err := p.Advertise(ros.Publication{Topic: "rr/robot1/teller/get_type_descriptionReply", Type: service + "_Response", RawName: true, QoS: calls})
+	require.NoError(t, err)
+	requests, err := p.Subscribe(ros.Subscription{Topic: "rq/robot1/teller/get_type_descriptionRequest", Type: service + "_Request", RawName: true, QoS: calls, Commands: true})
+	require.NoError(t, err)
+	info, err := p.Advertise(ros.Publication{Topic: ros.InfoTopic, Type: ros.InfoType, RawName: true, QoS: ros.InfoWriterQoS()})
+	require.NoError(t, err)
+	list, err := ros.EncodeInfo(ros.NodesFact{Participant: p.Participant(), Nodes: []ros.NodeEntities{
+		{Namespace: "/robot1", Name: "teller", Writers: []ros.GUID{out.GUID(), replies.GUID()}},
+	}}, ros.GIDIron)
+	require.NoError(t, err)
+	require.NoError(t, info.Write(list))
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		var b ros.Batch
+		for p.Take(ctx, &b) == nil {
+			for _, s := range b.Samples {
+				if s.Reader == requests { // the request's header goes back with the reply
+					assert.NoError(t, replies.Write(slices.Concat(reply[:4], s.CDR[4:20], reply[4:])))
+				}
+			}
+		}
+	})
+	t.Cleanup(func() { cancel(); running.Wait() })
+}
+
 // What a ROS 2 developer asks of a domain: its nodes, its topics with both ends, the
 // messages of their own types; by the commands, and with Foxglove's own client.
 func TestTheWholeGraphIsToBeSeen(t *testing.T) {
@@ -87,6 +143,7 @@ func TestTheWholeGraphIsToBeSeen(t *testing.T) {
 	folder := definitions(t)
 	simulate(t, w.domain, 0)
 	gripper(t, w.domain, folder)
+	teller(t, w.domain)
 	m := w.manager(settings{"engines": []settings{}, "messages": []string{folder}})
 	muster := func(args ...string) string {
 		t.Helper()
@@ -97,9 +154,9 @@ func TestTheWholeGraphIsToBeSeen(t *testing.T) {
 	m.eventually("robot1 and its gripper are known", func() bool {
 		r, known := m.robot("robot1")
 		_, published := r.Topic("/robot1/gripper")
-		return known && published && len(r.Nodes) == 3
+		return known && published && len(r.Nodes) == 4
 	})
-	assert.Equal(t, "/robot1/battery_monitor\n/robot1/driver\n/robot1/localization\n", muster("node", "list"))
+	assert.Equal(t, "/robot1/battery_monitor\n/robot1/driver\n/robot1/localization\n/robot1/teller\n", muster("node", "list"))
 	assert.Contains(t, muster("topic", "list", "--domain", strconv.Itoa(w.domain)), "/robot1/gripper [robot_msgs/msg/Gripper]\n")
 	info := muster("topic", "info", "/robot1/odom")
 	odom, _ := msgs.Lookup("nav_msgs/msg/Odometry")
@@ -114,6 +171,10 @@ func TestTheWholeGraphIsToBeSeen(t *testing.T) {
 	echo := muster("topic", "echo", "robot1", "gripper")
 	assert.Contains(t, echo, `"label": "left"`)
 	assert.Contains(t, echo, `"kind": 1`)
+	m.eventually("the teller's service is known, and tells its type", func() bool {
+		out, err := exec.Command(program(t, "muster"), "topic", "echo", "robot1", "jaw", "--server", m.url).CombinedOutput()
+		return err == nil && strings.Contains(string(out), `"opening": 0.25`)
+	})
 
 	client := exec.Command("node", "foxglove.mjs", "ws"+strings.TrimPrefix(m.url, "http")+"/foxglove/robots/robot1",
 		"/robot1/odom", "/robot1/gripper", "/map")

@@ -164,7 +164,7 @@ func (a *app) openDomains(context.Context) error {
 			return err
 		}
 		a.onClose(func() {
-			if err := p.Close(); err != nil {
+			if err := p.leave(); err != nil {
 				a.log.Warn("leave the ROS domain", "domain", d.ID, "err", err)
 			}
 		})

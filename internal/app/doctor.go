@@ -143,7 +143,11 @@ func (d *doctor) domain(ctx context.Context, c config.Domain, wait time.Duration
 		d.fault("%v", err)
 		return
 	}
-	defer func() { _ = p.Close() }()
+	defer func() {
+		if err := p.leave(); err != nil {
+			d.remark("leaving the domain: %v", err)
+		}
+	}()
 	d.good("joined, UDP ports from %d", 7400+250*c.ID)
 	w := &watched{robot: make(map[string]bool), data: make(map[string]int), skew: make(map[string][]time.Duration)}
 	o := followerOptions(d.cfg, c.ID, nil)

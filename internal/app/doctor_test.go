@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -93,4 +94,15 @@ func TestTheDoctorLooksAtConfiguredTopics(t *testing.T) {
 	}})
 	assert.Regexp(t, `ok +robot /r1: 1 samples`, said)
 	assert.Regexp(t, `FAULT +robot /r2 is listed, and neither a node nor a topic of it is seen`, said)
+}
+
+// A transport that does not end must not keep the process.
+func TestLeavingADomainIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		stuck := Domain{Close: func() error { <-hold; return nil }}
+		require.ErrorIs(t, stuck.leave(), errStays)
+		close(hold)
+		require.NoError(t, stuck.leave())
+	})
 }
