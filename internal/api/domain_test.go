@@ -193,6 +193,12 @@ func TestSamplesAreReadByThePeersDefinition(t *testing.T) {
 			return known
 		}, 10*time.Second, time.Millisecond)
 		got := w.call("viewer", "GET", "/api/v1/robots/r1/echo?topic="+p.topic, "")
+		for range 5 { // a loaded machine may be too slow for the first
+			if got.Code != http.StatusServiceUnavailable {
+				break
+			}
+			got = w.call("viewer", "GET", "/api/v1/robots/r1/echo?topic="+p.topic, "")
+		}
 		assert.Equal(t, p.status, got.Code, "%s: %s", p.topic, got.Body)
 		assert.Contains(t, got.Body.String(), p.want)
 		if p.not != "" {
