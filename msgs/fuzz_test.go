@@ -85,7 +85,7 @@ func FuzzGenerated(f *testing.F) {
 func FuzzDynamic(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, name string, sample []byte) {
-		registry := msgs.ForHash("")
+		registry := msgs.Humble()
 		if _, ok := registry.Lookup(name); !ok {
 			t.Skip()
 		}

@@ -9,7 +9,8 @@
 // struct is decoded by package dynamic.
 //
 // The registry is built once, at first use, and does not change afterwards, so
-// it is safe for concurrent use; it starts no goroutines and reads no files.
+// it is safe for concurrent use; it starts no goroutines and reads no files. A
+// Library has a user's definitions besides, and chooses among all of them.
 package msgs
 
 import (
@@ -38,6 +39,8 @@ type Type struct {
 	Text string
 	// Definition is the parsed message. It must not be changed.
 	Definition *idl.Message
+	// Set holds it and all that it refers to, to compile a codec from.
+	Set *idl.Set
 }
 
 // Service is a service type.
@@ -60,13 +63,9 @@ type Registry struct {
 func NewRegistry(set *idl.Set) (*Registry, error) {
 	r := &Registry{set: set, types: map[string]Type{}, services: map[string]Service{}}
 	for _, m := range set.Messages() {
-		t := Type{Name: m.Name, Definition: m}
-		var err error
-		if t.Hash, err = set.Hash(m.Name); err != nil {
-			return nil, fmt.Errorf("hash %s: %w", m.Name, err)
-		}
-		if t.Text, err = set.Text(m.Name); err != nil {
-			return nil, fmt.Errorf("describe %s: %w", m.Name, err)
+		t, err := TypeIn(set, m.Name)
+		if err != nil {
+			return nil, err
 		}
 		r.types[m.Name] = t
 	}
@@ -81,6 +80,23 @@ func NewRegistry(set *idl.Set) (*Registry, error) {
 		}
 	}
 	return r, nil
+}
+
+// TypeIn is a message type of a set.
+func TypeIn(set *idl.Set, name string) (Type, error) {
+	m, ok := set.Message(name)
+	if !ok {
+		return Type{}, fmt.Errorf("unknown message %s", name)
+	}
+	t := Type{Name: name, Definition: m, Set: set}
+	var err error
+	if t.Hash, err = set.Hash(name); err != nil {
+		return t, fmt.Errorf("hash %s: %w", name, err)
+	}
+	if t.Text, err = set.Text(name); err != nil {
+		return t, fmt.Errorf("describe %s: %w", name, err)
+	}
+	return t, nil
 }
 
 // Set is the definitions behind the registry, to compile codecs from.
@@ -105,16 +121,6 @@ func Default() *Registry { return embedded().current }
 // Humble is the registry of the embedded definitions as Humble has them: a few
 // messages have other bytes there under the same name.
 func Humble() *Registry { return embedded().humble }
-
-// ForHash is the registry for an endpoint that announced the given type hash.
-// Humble announces none, so the empty hash means Humble. Where the transport
-// does not tell hashes at all, the caller chooses by other knowledge.
-func ForHash(hash string) *Registry {
-	if hash == "" {
-		return Humble()
-	}
-	return Default()
-}
 
 // Lookup finds a message type in Default.
 func Lookup(name string) (Type, bool) { return Default().Lookup(name) }

@@ -42,8 +42,9 @@ func robotCommand(log *slog.Logger) *cobra.Command {
 	return &cobra.Command{
 		Use: "robot", Args: cobra.NoArgs, Short: "Be one robot",
 		Long: "Be one robot, as the environment describes it: ROBOT_ID, ROBOT_NAMESPACE,\n" +
-			"ROS_DOMAIN_ID, CYCLONEDDS_URI, SIM_INDEX (its way through the hall), SIM_HZ (of its\n" +
-			"odometry, 10), SIM_VERSION and SIM_FAULT (silent, crash, mute).",
+			"ROS_DOMAIN_ID, CYCLONEDDS_URI, SROS 2's ROS_SECURITY_… variables, SIM_INDEX (its way\n" +
+			"through the hall), SIM_HZ (of its odometry, 10), SIM_VERSION and SIM_FAULT (silent,\n" +
+			"crash, mute).",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := robot.FromEnvironment(os.Getenv)
 			if err != nil {
@@ -60,11 +61,19 @@ func fleetCommand(log *slog.Logger) *cobra.Command {
 	var noMap bool
 	cmd := &cobra.Command{
 		Use: "fleet", Args: cobra.NoArgs, Short: "Be many robots, each a participant of its own",
+		Long: "Be many robots, each a participant of its own; all in the enclave that SROS 2's\n" +
+			"ROS_SECURITY_… variables name, if they do.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			security, err := robot.Security(os.Getenv)
+			if err != nil {
+				return err
+			}
 			g, ctx := errgroup.WithContext(cmd.Context())
 			for i := first; i < first+n; i++ {
 				id := fmt.Sprintf("robot%d", i+1)
-				o := robot.Options{ID: id, Namespace: "/" + id, Domain: domain, Index: i, Version: "v1", NoMap: noMap, Log: log}
+				o := robot.Options{
+					ID: id, Namespace: "/" + id, Domain: domain, Index: i, Version: "v1", NoMap: noMap, Security: security, Log: log,
+				}
 				g.Go(func() error { return robot.Run(ctx, o) })
 			}
 			return g.Wait()

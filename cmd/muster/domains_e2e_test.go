@@ -2,13 +2,9 @@ package main_test
 
 import (
 	"fmt"
-	"os/exec"
-	"strconv"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/muster-fleet/muster/internal/dds"
 	"github.com/muster-fleet/muster/internal/dds/ddstest"
@@ -22,13 +18,7 @@ func TestSeveralDomains(t *testing.T) {
 	for range 2 {
 		id := ddstest.FreeDomain(t)
 		domains = append(domains, settings{"id": id, "cyclone": dds.LoopbackConfig()})
-		cmd := exec.Command(program(t, "muster-sim"), "fleet", "--robots", "1", "--domain", strconv.Itoa(id))
-		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-		require.NoError(t, cmd.Start())
-		t.Cleanup(func() {
-			_ = cmd.Process.Signal(syscall.SIGTERM)
-			_ = cmd.Wait()
-		})
+		simulate(t, id, 0)
 	}
 	second := domains[1]["id"].(int)
 	m := w.manager(settings{"domains": domains, "engines": []settings{}, "robots": []settings{

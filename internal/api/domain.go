@@ -11,8 +11,6 @@ import (
 
 	"github.com/muster-fleet/muster/internal/fleet"
 	"github.com/muster-fleet/muster/internal/ros"
-	"github.com/muster-fleet/muster/msgs"
-	"github.com/muster-fleet/muster/msgs/dynamic"
 )
 
 // The handlers by which people look into a robot's ROS graph and act on it. Names
@@ -68,19 +66,6 @@ func domainError(err error) error {
 	return err
 }
 
-// codec finds the definition of a type, in the distribution that has the hash.
-func codec(field, typ, hash string) (*dynamic.Codec, error) {
-	set := msgs.Default().Set()
-	if r := msgs.ForHash(hash); r != nil && hash != "" {
-		set = r.Set()
-	}
-	c, err := dynamic.New(set, typ)
-	if err != nil {
-		return nil, invalid(field, "the type %s has no definition here: %v", typ, err)
-	}
-	return c, nil
-}
-
 type nodeList struct {
 	Nodes []nodeBody `json:"nodes"`
 }
@@ -111,17 +96,7 @@ func (s *Server) listNodes(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list := nodeList{Nodes: []nodeBody{}}
-	for _, n := range f.Nodes() {
-		if name := n.FullName(); robot.Namespace == "/" || strings.HasPrefix(name, robot.Namespace+"/") {
-			list.Nodes = append(list.Nodes, nodeBody{
-				Name: name, Enclave: n.Enclave, Host: n.Host, Participant: n.Participant.String(),
-				Publishers: endpoints(n.Publishers), Subscriptions: endpoints(n.Subscriptions),
-				Services: endpoints(n.Services), Clients: endpoints(n.Clients), ActionServers: append([]string{}, n.ActionServers...),
-			})
-		}
-	}
-	return writeJSON(w, http.StatusOK, list)
+	return writeJSON(w, http.StatusOK, nodesIn(f, robot.Namespace))
 }
 
 func endpoints(all []ros.Endpoint) []endpointBody {
@@ -161,24 +136,17 @@ func (s *Server) echoTopic(w http.ResponseWriter, r *http.Request) error {
 		if !ok {
 			return errDraining
 		}
-		c, err := codec("topic", stream.Type, stream.TypeHash)
+		message, err := s.decode(r.Context(), source{f, topic}, "topic", stream.Type, stream.TypeHash, sample.CDR)
 		if err != nil {
 			return err
-		}
-		message, err := c.Preview(sample.CDR, previewLength)
-		if err != nil {
-			return fmt.Errorf("read a sample of %s: %w", topic, err)
 		}
 		return writeJSON(w, http.StatusOK, map[string]any{
 			"topic": topic, "type": stream.Type, "type_hash": stream.TypeHash, "bytes": len(sample.CDR),
 			"source_time": time.Unix(0, sample.Source).UTC(), "receive_time": time.Unix(0, sample.Receive).UTC(),
-			"message": json.RawMessage(dynamic.AppendJSON(nil, message)),
+			"message": message,
 		})
 	}
 }
-
-// previewLength is how many elements of a long list are shown.
-const previewLength = 100
 
 func (s *Server) publishTopic(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
@@ -195,12 +163,12 @@ func (s *Server) publishTopic(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	callOf(r).detail = fmt.Sprintf("publish to %s: %.500s", topic, body.Message)
-	sample, err := encodeMessage("message", body.Type, body.Message)
+	ctx, cancel := context.WithTimeout(r.Context(), meet)
+	defer cancel()
+	sample, err := s.encode(ctx, source{f, topic}, "message", body.Type, f.SubscribedHash(topic, body.Type), body.Message)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), meet)
-	defer cancel()
 	if err := f.Publish(ctx, topic, body.Type, sample); err != nil {
 		return domainError(err)
 	}
@@ -214,25 +182,6 @@ func (s *Server) command(r *http.Request, body any) (fleet.Robot, *ros.Follower,
 		err = readJSON(r, body)
 	}
 	return robot, f, err
-}
-
-// encodeMessage makes a sample of JSON; what is absent takes the type's defaults.
-func encodeMessage(field, typ string, text json.RawMessage) ([]byte, error) {
-	if typ == "" {
-		return nil, invalid("type", "is missing")
-	}
-	c, err := codec("type", typ, "")
-	if err != nil {
-		return nil, err
-	}
-	if len(text) == 0 {
-		text = json.RawMessage("{}")
-	}
-	sample, err := c.EncodeJSON(nil, text)
-	if err != nil {
-		return nil, invalid(field, "%v", err)
-	}
-	return sample, nil
 }
 
 func (s *Server) callService(w http.ResponseWriter, r *http.Request) error {
@@ -252,31 +201,25 @@ func (s *Server) callService(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	callOf(r).detail = fmt.Sprintf("call %s: %.500s", service, body.Request)
-	typ, ok := f.ServiceType(service)
+	typ, hash, ok := f.OfferedService(service)
 	if !ok {
 		return &notFound{"no server offers " + service}
 	}
-	request, err := encodeMessage("request", typ+"_Request", body.Request)
+	ctx, cancel := context.WithTimeout(r.Context(), meet)
+	defer cancel()
+	request, err := s.encode(ctx, source{f: f}, "request", typ+"_Request", hash, body.Request)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), meet)
-	defer cancel()
 	reply, err := f.Call(ctx, service, typ, request)
 	if err != nil {
 		return domainError(err)
 	}
-	c, err := codec("service", typ+"_Response", "")
+	message, err := s.decode(ctx, source{f: f}, "service", typ+"_Response", hash, reply)
 	if err != nil {
 		return err
 	}
-	message, err := c.Preview(reply, previewLength)
-	if err != nil {
-		return fmt.Errorf("read the reply of %s: %w", service, err)
-	}
-	return writeJSON(w, http.StatusOK, map[string]any{
-		"service": service, "type": typ, "reply": json.RawMessage(dynamic.AppendJSON(nil, message)),
-	})
+	return writeJSON(w, http.StatusOK, map[string]any{"service": service, "type": typ, "reply": message})
 }
 
 func (s *Server) listParameters(w http.ResponseWriter, r *http.Request) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -14,10 +15,16 @@ import (
 	"github.com/muster-fleet/muster/internal/fleet"
 	"github.com/muster-fleet/muster/internal/ros"
 	"github.com/muster-fleet/muster/internal/ros/rostest"
+	"github.com/muster-fleet/muster/msgs"
+	"github.com/muster-fleet/muster/msgs/dynamic"
+	humble "github.com/muster-fleet/muster/msgs/humble/sensor_msgs"
+	"github.com/muster-fleet/muster/msgs/idl"
 	"github.com/muster-fleet/muster/msgs/lifecycle_msgs"
 	"github.com/muster-fleet/muster/msgs/nav_msgs"
 	"github.com/muster-fleet/muster/msgs/rcl_interfaces"
+	"github.com/muster-fleet/muster/msgs/sensor_msgs"
 	"github.com/muster-fleet/muster/msgs/std_srvs"
+	"github.com/muster-fleet/muster/msgs/type_description_interfaces"
 )
 
 var services = ros.QoS{Reliability: ros.Reliable, Durability: ros.Volatile, History: ros.KeepLast, Depth: 10}
@@ -138,6 +145,141 @@ func TestARobotsGraphIsShownAndActedOn(t *testing.T) {
 			assert.Empty(t, document.check(c.schema, document.Components.Schemas[c.schema], v))
 		}
 	}
+}
+
+// What a peer sends is read by the definition that it has: a user's own type by
+// that of a configured folder, Humble's Range, of which no hash is told, by
+// Humble's, and Jazzy's by Jazzy's.
+func TestSamplesAreReadByThePeersDefinition(t *testing.T) {
+	w, d := withDomain(t)
+	set, err := idl.Load(os.DirFS("../../msgs/gen/testdata/in"))
+	require.NoError(t, err)
+	w.opt.Types, err = msgs.NewLibrary(set)
+	require.NoError(t, err)
+	everything, err := w.opt.Types.Find("robot_msgs/msg/Everything", "")
+	require.NoError(t, err)
+	c, err := dynamic.New(everything[0].Set, "robot_msgs/msg/Everything")
+	require.NoError(t, err)
+	own, err := c.EncodeJSON(nil, []byte(`{"label":"gripper","parts":[{"id":"a"}]}`))
+	require.NoError(t, err)
+	jazzy, err := (&sensor_msgs.Range{Range: 1.5, Variance: 0.25}).MarshalCDR(nil)
+	require.NoError(t, err)
+	older, err := (&humble.Range{Range: 1.5}).MarshalCDR(nil)
+	require.NoError(t, err)
+	hash := (&sensor_msgs.Range{}).TypeHash()
+	for _, p := range []struct {
+		topic, typ, hash string
+		sample           []byte
+		status           int
+		want, not        string
+	}{
+		{"everything", "robot_msgs/msg/Everything", everything[0].Hash, own, 200, `"label":"gripper"`, ""},
+		{"everything_humble", "robot_msgs/msg/Everything", "", own, 200, `"parts":[{"id":"a"}]`, ""},
+		{"range", "sensor_msgs/msg/Range", hash, jazzy, 200, `"variance":0.25`, ""},
+		{"range_humble", "sensor_msgs/msg/Range", "", older, 200, `"range":1.5`, "variance"},
+		{"range_hashless", "sensor_msgs/msg/Range", "", jazzy, 200, `"variance":0.25`, ""},
+		{"range_later", "sensor_msgs/msg/Range", "RIHS01_00", jazzy, 400, "another definition here: the hash is RIHS01_00 there", ""},
+		{"range_short", "sensor_msgs/msg/Range", "", older[:12], 409, "no definition here reads a sample of sensor_msgs/msg/Range", ""},
+		{"tool", "odd_msgs/msg/Tool", "", own, 400, "odd_msgs/msg/Tool has no definition here: list a folder that has it, like a ROS share folder, under messages", ""},
+	} {
+		out, err := d.p.Advertise(ros.Publication{
+			Topic: "/r1/" + p.topic, Type: p.typ, TypeHash: p.hash,
+			QoS: ros.QoS{Reliability: ros.Reliable, Durability: ros.TransientLocal, Depth: 1},
+		})
+		require.NoError(t, err)
+		require.NoError(t, out.Write(p.sample))
+		require.Eventually(t, func() bool {
+			_, _, known := w.opt.Domain(0).PublishedType("/r1/" + p.topic)
+			return known
+		}, 10*time.Second, time.Millisecond)
+		got := w.call("viewer", "GET", "/api/v1/robots/r1/echo?topic="+p.topic, "")
+		for range 5 { // a loaded machine may be too slow for the first
+			if got.Code != http.StatusServiceUnavailable {
+				break
+			}
+			got = w.call("viewer", "GET", "/api/v1/robots/r1/echo?topic="+p.topic, "")
+		}
+		assert.Equal(t, p.status, got.Code, "%s: %s", p.topic, got.Body)
+		assert.Contains(t, got.Body.String(), p.want)
+		if p.not != "" {
+			assert.NotContains(t, got.Body.String(), p.not)
+		}
+	}
+}
+
+// A type of which there is no definition is asked of the node that publishes it.
+func TestANodeIsAskedForItsType(t *testing.T) {
+	w, d := withDomain(t)
+	const typ = "robot_msgs/msg/Part"
+	set, err := idl.Load(os.DirFS("../../msgs/gen/testdata/in"))
+	require.NoError(t, err)
+	part, err := msgs.TypeIn(set, typ)
+	require.NoError(t, err)
+	d.serve("driver/get_type_description", "type_description_interfaces/srv/GetTypeDescription", func() marshaler {
+		return &type_description_interfaces.GetTypeDescriptionResponse{Successful: true, TypeDescription: rostest.TypeDescription(t, set, typ)}
+	})
+	out, err := d.p.Advertise(ros.Publication{
+		Topic: "/r1/part", Type: typ, TypeHash: part.Hash, QoS: ros.QoS{Reliability: ros.Reliable, Durability: ros.TransientLocal, Depth: 1},
+	})
+	require.NoError(t, err)
+	c, err := dynamic.New(set, typ)
+	require.NoError(t, err)
+	sample, err := c.EncodeJSON(nil, []byte(`{"id":"jaw"}`))
+	require.NoError(t, err)
+	require.NoError(t, out.Write(sample))
+	echo := "/api/v1/robots/r1/echo?topic=part"
+	require.Eventually(t, func() bool {
+		_, _, known := w.opt.Domain(0).PublishedType("/r1/part")
+		return known
+	}, 10*time.Second, time.Millisecond)
+	got := w.call("viewer", "GET", echo, "")
+	assert.Equal(t, http.StatusBadRequest, got.Code)
+	assert.Contains(t, got.Body.String(), "(its nodes do not tell it: ask for the type of /r1/part: no node at its ends is known)")
+
+	info, err := d.p.Advertise(ros.Publication{Topic: ros.InfoTopic, Type: ros.InfoType, RawName: true, QoS: ros.InfoWriterQoS()})
+	require.NoError(t, err)
+	nodes, err := ros.EncodeInfo(ros.NodesFact{Participant: d.p.Participant(), Nodes: []ros.NodeEntities{
+		{Namespace: "/r1", Name: "driver", Writers: []ros.GUID{out.GUID()}},
+	}}, ros.GIDIron)
+	require.NoError(t, err)
+	require.NoError(t, info.Write(nodes))
+	require.Eventually(t, func() bool {
+		got = w.call("viewer", "GET", echo, "")
+		return got.Code == http.StatusOK
+	}, 10*time.Second, 10*time.Millisecond)
+	assert.Contains(t, got.Body.String(), `"message":{"id":"jaw"}`)
+	_, err = w.opt.Types.Find(typ, part.Hash)
+	require.NoError(t, err, "it is asked once")
+}
+
+func TestAWholeDomainIsShown(t *testing.T) {
+	w, d := withDomain(t)
+	document := readDocument(t)
+	require.Eventually(t, func() bool { return len(w.opt.Domain(0).AllTopics()) == 2 }, 10*time.Second, time.Millisecond)
+	for _, c := range []struct{ path, schema, want string }{
+		{"/nodes", "NodeList", `"name":"/r2/other"`},
+		{"/topics", "TopicList", `{"name":"/r1/odom","types":["nav_msgs/msg/Odometry"],"publishers":1,"subscriptions":0}`},
+		{"/topics", "TopicList", `{"name":"/r1/say","types":["std_msgs/msg/String"],"publishers":0,"subscriptions":1}`},
+		{"/topic?name=/r1/odom", "TopicInfo", `"node":"/r1/driver","type":"nav_msgs/msg/Odometry"`},
+		{"/topic?name=r1/odom", "TopicInfo", `"durability":"transient_local"`},
+		{"/topic?name=/r1/say", "TopicInfo", `"node":"","type":"std_msgs/msg/String"`},
+	} {
+		got := w.call("viewer", "GET", "/api/v1/domains/0"+c.path, "")
+		require.Equal(t, http.StatusOK, got.Code, "%s: %s", c.path, got.Body)
+		assert.Contains(t, got.Body.String(), c.want)
+		var v any
+		require.NoError(t, json.Unmarshal(got.Body.Bytes(), &v))
+		assert.Empty(t, document.check(c.schema, document.Components.Schemas[c.schema], v))
+	}
+	for path, status := range map[string]int{
+		"/domains/0/topic?name=/none": http.StatusNotFound, "/domains/0/topic": http.StatusBadRequest,
+		"/domains/9/nodes": http.StatusNotFound, "/domains/x/topics": http.StatusBadRequest,
+	} {
+		assert.Equal(t, status, w.call("viewer", "GET", "/api/v1"+path, "").Code, path)
+	}
+	d.p.Leave()
+	require.Eventually(t, func() bool { return len(w.opt.Domain(0).AllTopics()) == 0 }, 10*time.Second, time.Millisecond)
+	assert.JSONEq(t, `{"topics":[]}`, w.call("viewer", "GET", "/api/v1/domains/0/topics", "").Body.String())
 }
 
 func TestActionsOnARobotsGraphAreRefusedInWords(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/muster-fleet/muster/internal/rollout"
 	"github.com/muster-fleet/muster/internal/ros"
 	"github.com/muster-fleet/muster/internal/stream"
+	"github.com/muster-fleet/muster/msgs"
 )
 
 // Rollouts is what the API needs of the rollout service.
@@ -72,6 +73,7 @@ type Options struct {
 	Started time.Time
 	Domains func() []Domain                                                // the ROS domains
 	Domain  func(id int) *ros.Follower                                     // one of them, nil when it is not followed
+	Types   *msgs.Library                                                  // by which samples are read; nil: the embedded
 	Store   func() Check                                                   // the store of rollouts
 	Runner  func() Runner                                                  // who runs rollouts
 	Images  func(ctx context.Context, repository string) ([]string, error) // tags at the registry
@@ -96,6 +98,9 @@ type Server struct {
 // New makes a server.
 func New(opt Options) *Server {
 	s := &Server{opt: opt, echo: echo.New(), app: newWebApp(opt.App), tiles: newTileCache(tileCacheBytes)}
+	if s.opt.Types == nil {
+		s.opt.Types, _ = msgs.NewLibrary(nil) // only a user's definitions can be wrong
+	}
 	s.origins = http.NewCrossOriginProtection()
 	for _, o := range opt.Origins {
 		if err := s.origins.AddTrustedOrigin(o); err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/muster-fleet/muster/internal/rollout"
 	"github.com/muster-fleet/muster/internal/ros"
 	"github.com/muster-fleet/muster/internal/stream"
+	"github.com/muster-fleet/muster/msgs"
 	"github.com/muster-fleet/muster/web"
 )
 
@@ -40,6 +41,7 @@ type app struct {
 	embedded  *etcd.Embedded // nil with a cluster
 	engines   *docker.Engines
 	domains   []domain
+	types     *msgs.Library
 	following atomic.Bool // all domains are joined and read
 	runner    *rollout.Runner
 	rollouts  *rollout.Service
@@ -74,6 +76,9 @@ func newApp(ctx context.Context, cfg config.Config, o Options, log *slog.Logger)
 		return nil, err
 	}
 	if err := a.auth.Check(cfg.Listen); err != nil {
+		return nil, err
+	}
+	if a.types, err = loadTypes(cfg.Messages); err != nil {
 		return nil, err
 	}
 	// The listener comes first: a second manager on the address ends here, before
@@ -139,7 +144,7 @@ func (a *app) openStore(ctx context.Context) error {
 func (a *app) openInventory(context.Context) error {
 	for _, r := range a.cfg.Robots {
 		a.registry.Apply(a.started, fleet.InventoryObserved{
-			ID: r.ID, Name: r.Name, Namespace: r.Namespace, Engine: r.Engine, Domain: r.Domain, Labels: r.Labels,
+			ID: r.ID, Name: r.Name, Namespace: r.Namespace, Engine: r.Engine, Domain: *r.Domain, Labels: r.Labels,
 		})
 	}
 	return nil
@@ -162,26 +167,30 @@ func (a *app) openDomains(context.Context) error {
 			return err
 		}
 		a.onClose(func() {
-			if err := p.Close(); err != nil {
+			if err := p.leave(); err != nil {
 				a.log.Warn("leave the ROS domain", "domain", d.ID, "err", err)
 			}
 		})
-		o := ros.FollowerOptions{Log: a.log, Topics: make(map[string]map[ros.Role]string)}
-		for _, r := range a.cfg.Robots {
-			if r.Domain != d.ID || r.Namespace == "" {
-				continue
-			}
-			o.Robots = append(o.Robots, r.Namespace)
-			for role, topic := range a.cfg.TopicsOf(r) {
-				if o.Topics[r.Namespace] == nil {
-					o.Topics[r.Namespace] = make(map[ros.Role]string)
-				}
-				o.Topics[r.Namespace][ros.Role(role)] = topic
-			}
-		}
-		a.domains = append(a.domains, domain{p, ros.NewFollower(p.Transport, a.registry.Apply, o)})
+		a.domains = append(a.domains, domain{p, ros.NewFollower(p.Transport, a.registry.Apply, followerOptions(&a.cfg, d.ID, a.log))})
 	}
 	return nil
+}
+
+// followerOptions are what the configuration says of a domain's robots.
+func followerOptions(c *config.Config, domain int, log *slog.Logger) ros.FollowerOptions {
+	o := ros.FollowerOptions{Log: log, Topics: make(map[string]map[ros.Role]string)}
+	for _, r := range c.Robots {
+		if *r.Domain != domain {
+			continue
+		}
+		o.Robots = append(o.Robots, r.Namespace)
+		topics := make(map[ros.Role]string)
+		for role, topic := range c.TopicsOf(r) {
+			topics[ros.Role(role)] = topic
+		}
+		o.Topics[r.Namespace] = topics
+	}
+	return o
 }
 
 func (a *app) openRollouts() error {
@@ -219,9 +228,9 @@ func (a *app) openServer() {
 	}, a.log)
 	a.server = api.New(api.Options{
 		Registry: a.registry, Hub: a.hub, Rollouts: a.rollouts, Auth: a.auth, App: web.App(),
-		Foxglove: foxglove.New(foxglove.Options{Source: a, Name: "muster", Log: a.log}),
+		Foxglove: foxglove.New(foxglove.Options{Source: a, Types: a.types, Name: "muster", Log: a.log}),
 		Origins:  a.cfg.Auth.Origins, Log: a.log, Version: a.options.Version, Started: a.started,
-		Domains: a.domainStates, Domain: a.follower, Store: a.storeState, Runner: a.runnerState, Audit: a.audit, Observe: metrics.Observe,
+		Domains: a.domainStates, Domain: a.follower, Types: a.types, Store: a.storeState, Runner: a.runnerState, Audit: a.audit, Observe: metrics.Observe,
 		Live: a.health.Live(), Ready: a.health.Ready(), Startup: a.health.Startup(), Metrics: metrics.Handler(),
 	})
 }

@@ -8,10 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"net"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -38,9 +36,9 @@ func doctorCommand(o Options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d := &doctor{out: cmd.OutOrStdout(), join: o.Join, security: cfg.Security}
+			d := &doctor{out: cmd.OutOrStdout(), join: o.Join, cfg: &cfg}
 			d.environment(os.Getenv)
-			d.interfaces()
+			d.interfaces(echoMulticast)
 			for _, domain := range cfg.Domains {
 				d.domain(cmd.Context(), domain, wait)
 			}
@@ -58,10 +56,10 @@ func doctorCommand(o Options) *cobra.Command {
 
 // doctor writes findings: good ones, remarks, and faults, which it counts.
 type doctor struct {
-	out      io.Writer
-	join     Join
-	security config.Security
-	faults   int
+	out    io.Writer
+	join   Join
+	cfg    *config.Config
+	faults int
 }
 
 func (d *doctor) section(format string, args ...any) {
@@ -102,42 +100,10 @@ func (d *doctor) environment(get func(string) string) {
 	}
 }
 
-func (d *doctor) interfaces() {
-	d.section("Network interfaces")
-	all, err := net.Interfaces()
-	if err != nil {
-		d.fault("list them: %v", err)
-		return
-	}
-	usable := 0
-	for _, i := range all {
-		addresses, _ := i.Addrs()
-		text := make([]string, 0, len(addresses))
-		for _, a := range addresses {
-			text = append(text, a.String())
-		}
-		line := fmt.Sprintf("%-12s %s", i.Name, strings.Join(text, " "))
-		switch {
-		case i.Flags&net.FlagUp == 0 || len(addresses) == 0:
-			d.remark("%s (down, or without an address)", line)
-		case i.Flags&net.FlagLoopback != 0:
-			d.good("%s (this host only)", line)
-		case i.Flags&net.FlagMulticast == 0:
-			d.remark("%s (no multicast: robots there need static peers)", line)
-		default:
-			usable++
-			d.good("%s (multicast)", line)
-		}
-	}
-	if usable == 0 {
-		d.remark("no interface to other machines has multicast: their robots are found by static peers only")
-	}
-}
-
 // watched is what came from a domain while we looked.
 type watched struct {
 	mu    sync.Mutex
-	robot map[string]bool            // namespaces that are robots'
+	robot map[string]bool            // namespaces that are robots', and whether anything of them was seen
 	data  map[string]int             // observations by namespace
 	skew  map[string][]time.Duration // receive less source time, by namespace
 }
@@ -148,7 +114,11 @@ func (w *watched) apply(_ time.Time, observations ...fleet.Observation) {
 	for _, o := range observations {
 		switch o := o.(type) {
 		case fleet.GraphObserved:
-			if o.Robot {
+			if _, listed := w.robot[o.Namespace]; o.Robot || listed && len(o.Nodes) > 0 {
+				w.robot[o.Namespace] = true
+			}
+		case fleet.TopicsObserved:
+			if _, listed := w.robot[o.Namespace]; listed && len(o.Topics) > 0 {
 				w.robot[o.Namespace] = true
 			}
 		case fleet.PoseObserved:
@@ -168,15 +138,24 @@ const (
 
 func (d *doctor) domain(ctx context.Context, c config.Domain, wait time.Duration) {
 	d.section("ROS domain %d (looking for %v)", c.ID, wait)
-	p, err := d.join(c, d.security, slog.New(slog.DiscardHandler))
+	p, err := d.join(c, d.cfg.Security, slog.New(slog.DiscardHandler))
 	if err != nil {
 		d.fault("%v", err)
 		return
 	}
-	defer func() { _ = p.Close() }()
+	defer func() {
+		if err := p.leave(); err != nil {
+			d.remark("leaving the domain: %v", err)
+		}
+	}()
 	d.good("joined, UDP ports from %d", 7400+250*c.ID)
 	w := &watched{robot: make(map[string]bool), data: make(map[string]int), skew: make(map[string][]time.Duration)}
-	f := ros.NewFollower(p.Transport, w.apply, ros.FollowerOptions{Node: "muster_doctor"})
+	o := followerOptions(d.cfg, c.ID, nil)
+	o.Node = "muster_doctor"
+	for _, ns := range o.Robots {
+		w.robot[ns] = false
+	}
+	f := ros.NewFollower(p.Transport, w.apply, o)
 	looking, stop := context.WithTimeout(ctx, wait)
 	defer stop()
 	g, looking := errgroup.WithContext(looking)
@@ -236,6 +215,8 @@ func (d *doctor) robots(w *watched) {
 		}
 		skew := median(w.skew[ns])
 		switch {
+		case w.data[ns] == 0 && !w.robot[ns]:
+			d.fault("robot %s is listed, and neither a node nor a topic of it is seen", ns)
 		case w.data[ns] == 0:
 			d.fault("robot %s: its topics are there, and no data comes: a firewall that passes discovery only, or a QoS mismatch", ns)
 		case skew > maxSkew || skew < -maxSkew:

@@ -5,12 +5,14 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +34,27 @@ type Domain struct {
 	Transport ros.Transport
 	Counts    func() (samples, refused uint64) // since the start
 	Close     func() error
+}
+
+// leaveTime bounds how long leaving a domain may take.
+const leaveTime = 3 * time.Second
+
+var errStays = errors.New("the transport does not end: does a firewall drop what this host sends to itself by multicast?")
+
+// leave leaves the domain. Cyclone DDS wakes its threads by datagrams to itself, and
+// waits for ever where a firewall drops them; so the process, which is about to end,
+// does not.
+func (d Domain) leave() error {
+	left := make(chan error, 1)
+	go func() { left <- d.Close() }()
+	timer := time.NewTimer(leaveTime)
+	defer timer.Stop()
+	select {
+	case err := <-left:
+		return err
+	case <-timer.C:
+		return errStays
+	}
 }
 
 // Main runs the command line and returns the exit status.

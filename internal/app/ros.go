@@ -13,9 +13,10 @@ import (
 // The commands that look into a robot's ROS graph and act on it, by the manager.
 
 func topicCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "topic", Short: "Read and publish a robot's topics"}
+	cmd := &cobra.Command{Use: "topic", Short: "Look at a domain's topics, read and publish a robot's"}
 	clientFlags(cmd)
 	cmd.AddCommand(
+		topicListCommand(), topicInfoCommand(),
 		robotCommand("echo ROBOT TOPIC", 2, "Print one message of a topic", func(c *client, cmd *cobra.Command, args []string) error {
 			return c.show(cmd, http.MethodGet, args[0], "echo?topic="+url.QueryEscape(args[1]), nil)
 		}),
@@ -29,11 +30,9 @@ func topicCommand() *cobra.Command {
 }
 
 func nodeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "node", Short: "Look at a robot's nodes"}
+	cmd := &cobra.Command{Use: "node", Short: "Look at a domain's or a robot's nodes"}
 	clientFlags(cmd)
-	cmd.AddCommand(robotCommand("list ROBOT", 1, "Print the nodes with their endpoints", func(c *client, cmd *cobra.Command, args []string) error {
-		return c.show(cmd, http.MethodGet, args[0], "nodes", nil)
-	}))
+	cmd.AddCommand(nodeListCommand())
 	return cmd
 }
 

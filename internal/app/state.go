@@ -16,6 +16,7 @@ import (
 	"github.com/muster-fleet/muster/internal/foxglove"
 	"github.com/muster-fleet/muster/internal/observe"
 	"github.com/muster-fleet/muster/internal/ros"
+	"github.com/muster-fleet/muster/msgs"
 )
 
 // The functions by which the API, the Foxglove server and the metrics ask the
@@ -25,6 +26,22 @@ var _ foxglove.Source = (*app)(nil)
 
 // Robot gives a robot of the fleet.
 func (a *app) Robot(id string) (fleet.Robot, bool) { return a.registry.Robot(id) }
+
+// PublishedType is the type of a topic of a domain, and the hash announced for it.
+func (a *app) PublishedType(domain int, topic string) (typ, hash string, ok bool) {
+	if f := a.follower(domain); f != nil {
+		return f.PublishedType(topic)
+	}
+	return "", "", false
+}
+
+// TellType asks the nodes at a topic's ends for a type.
+func (a *app) TellType(ctx context.Context, domain int, topic, typ, hash string) (msgs.Type, error) {
+	if f := a.follower(domain); f != nil {
+		return f.TellType(ctx, topic, typ, hash)
+	}
+	return msgs.Type{}, fmt.Errorf("ask for the type of %s: ROS domain %d is not joined", topic, domain)
+}
 
 // Open reads any topic of a domain that was joined.
 func (a *app) Open(domain int, topic string, bound int) (*ros.RawStream, error) {

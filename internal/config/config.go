@@ -20,11 +20,14 @@ import (
 
 // Config is everything that can be set. deploy/muster.yaml explains each key.
 type Config struct {
-	Listen    string   `yaml:"listen"`
-	Name      string   `yaml:"name"`
-	Log       Log      `yaml:"log"`
-	Domains   []Domain `yaml:"domains"`
-	Security  Security `yaml:"security"`
+	Listen   string   `yaml:"listen"`
+	Name     string   `yaml:"name"`
+	Log      Log      `yaml:"log"`
+	Domains  []Domain `yaml:"domains"`
+	Security Security `yaml:"security"`
+	// Messages are folders with definitions of ROS types, the first one's before
+	// the others'.
+	Messages  []string `yaml:"messages"`
 	Engines   []Engine `yaml:"engines"`
 	Pull      Pull     `yaml:"pull"`
 	Inventory string   `yaml:"inventory"`
@@ -191,6 +194,7 @@ func Load(path string, environ []string) (Config, error) {
 		}
 		c.Robots = append(c.Robots, robots...)
 	}
+	c.place()
 	if err := c.Validate(); err != nil {
 		return Config{}, err
 	}

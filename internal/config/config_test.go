@@ -17,7 +17,7 @@ func TestTheSampleFileShowsTheDefaults(t *testing.T) {
 	require.NoError(t, unmarshal(b, &sample))
 	want := Default()
 	want.Domains, want.Engines, want.Robots, want.Groups = []Domain{}, []Engine{}, []Robot{}, []Group{}
-	want.Signatures = []Signature{}
+	want.Signatures, want.Messages = []Signature{}, []string{}
 	want.Pull.Sites, want.Pull.Registries = []Site{}, []Registry{}
 	want.Etcd.Endpoints, want.Auth.Origins = []string{}, []string{}
 	assert.Equal(t, want, sample)
@@ -121,6 +121,33 @@ func TestAnInventoryFileAddsRobots(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("robts: []"), 0o600))
 	_, err = load(t, "inventory: "+path)
 	require.ErrorContains(t, err, "unknown key robts")
+}
+
+func TestARobotWithoutADomainIsInTheOnlyOne(t *testing.T) {
+	const robot = "robots: [{id: r1, namespace: /r1}]"
+	for _, c := range []struct {
+		file string
+		env  []string
+		want int
+	}{
+		{robot, nil, 0},
+		{robot, []string{"ROS_DOMAIN_ID=7"}, 7},
+		{robot + "\ndomains: [{id: 42}]", []string{"ROS_DOMAIN_ID=7"}, 42},
+		{"robots: [{id: r1, namespace: /r1, domain: 2}]\ndomains: [{id: 1}, {id: 2}]", nil, 2},
+	} {
+		got, err := load(t, c.file, c.env...)
+		require.NoError(t, err, c.file)
+		require.NotNil(t, got.Robots[0].Domain, c.file)
+		assert.Equal(t, c.want, *got.Robots[0].Domain, c.file)
+	}
+	for file, want := range map[string]string{
+		robot + "\ndomains: [{id: 1}, {id: 2}]":                     "robot r1: domain: is missing, and there are several: 1, 2",
+		"robots: [{id: r1, namespace: /r1, domain: 9}]":             "robot r1: domain: 9 is not joined: domains lists 0",
+		"robots: [{namespace: /r1, domain: 0}]\ndomains: [{id: 1}]": "robots[0]: domain: 0 is not joined",
+	} {
+		_, err := load(t, file)
+		assert.ErrorContains(t, err, want)
+	}
 }
 
 func TestROSVariablesAreHonoured(t *testing.T) {

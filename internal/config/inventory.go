@@ -6,17 +6,19 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // Robot is one robot of the inventory.
 type Robot struct {
-	ID        string            `yaml:"id"`
-	Name      string            `yaml:"name"`
-	Namespace string            `yaml:"namespace"`
-	Domain    int               `yaml:"domain"`
-	Engine    string            `yaml:"engine"`
-	Labels    map[string]string `yaml:"labels"`
+	ID        string `yaml:"id"`
+	Name      string `yaml:"name"`
+	Namespace string `yaml:"namespace"`
+	// Domain is set after Load: a robot without one is in the only domain.
+	Domain *int              `yaml:"domain"`
+	Engine string            `yaml:"engine"`
+	Labels map[string]string `yaml:"labels"`
 	// Topics sets the topic of a role by hand, see roles.
 	Topics map[string]string `yaml:"topics"`
 }
@@ -72,6 +74,35 @@ func (g Group) has(r Robot) bool {
 	return true
 }
 
+// place puts the robots without a domain into the only one there is; with
+// several, Validate asks for it.
+func (c *Config) place() {
+	if len(c.Domains) != 1 {
+		return
+	}
+	for i := range c.Robots {
+		if r := &c.Robots[i]; r.Domain == nil {
+			r.Domain = &c.Domains[0].ID
+		}
+	}
+}
+
+// checkDomain tells a robot in no domain, or in one that is not joined.
+func (c *Config) checkDomain(r Robot, key string, problem func(key, format string, args ...any)) {
+	ids := make([]string, 0, len(c.Domains))
+	for _, d := range c.Domains {
+		if r.Domain != nil && d.ID == *r.Domain {
+			return
+		}
+		ids = append(ids, strconv.Itoa(d.ID))
+	}
+	if r.Domain == nil {
+		problem(key+": domain", "is missing, and there are several: %s", strings.Join(ids, ", "))
+		return
+	}
+	problem(key+": domain", "%d is not joined: domains lists %s", *r.Domain, strings.Join(ids, ", "))
+}
+
 // roles are those of package ros that one robot has.
 var roles = map[string]bool{
 	"pose": true, "odometry": true, "battery": true, "diagnostics": true, "map": true,
@@ -106,7 +137,11 @@ func (c *Config) checkRobots(problem func(key, format string, args ...any)) {
 		default:
 			ids[r.ID] = i
 		}
-		place := fmt.Sprintf("%s in domain %d", r.Namespace, r.Domain)
+		c.checkDomain(r, key, problem)
+		place := r.Namespace
+		if r.Domain != nil {
+			place += fmt.Sprintf(" in domain %d", *r.Domain)
+		}
 		switch other, taken := places[place]; {
 		case !namespacePattern.MatchString(r.Namespace):
 			problem(key+": namespace", "%q is not an absolute ROS namespace like /robot1", r.Namespace)

@@ -1,4 +1,5 @@
-// Package foxglove serves one robot's topics in the Foxglove WebSocket protocol,
+// Package foxglove serves one robot's topics, and those of its domain that a 3D view
+// needs (transforms, the map), in the Foxglove WebSocket protocol,
 // so that Foxglove and Lichtblick show it in 3D, plots and images
 // (https://github.com/foxglove/ws-protocol, version 1).
 //

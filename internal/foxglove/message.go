@@ -27,6 +27,7 @@ type (
 		SchemaName     string `json:"schemaName"`
 		Schema         string `json:"schema"`
 		SchemaEncoding string `json:"schemaEncoding"`
+		kind           kind
 	}
 	unadvertise struct {
 		Op         string   `json:"op"`

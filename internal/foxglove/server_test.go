@@ -6,10 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -21,6 +24,8 @@ import (
 	"github.com/muster-fleet/muster/internal/foxglove"
 	"github.com/muster-fleet/muster/internal/ros"
 	"github.com/muster-fleet/muster/internal/ros/rostest"
+	"github.com/muster-fleet/muster/msgs"
+	"github.com/muster-fleet/muster/msgs/idl"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,6 +44,27 @@ type site struct {
 
 func (s *site) Robot(id string) (fleet.Robot, bool) { return s.registry.Robot(id) }
 
+func (s *site) PublishedType(domain int, topic string) (typ, hash string, ok bool) {
+	if domain != 3 {
+		return "", "", false
+	}
+	return s.follower.PublishedType(topic)
+}
+
+func (s *site) TellType(_ context.Context, _ int, topic, typ, hash string) (t msgs.Type, err error) {
+	if topic != "/robot1/told" {
+		return t, errors.New("nobody tells")
+	}
+	set, err := idl.Load(fstest.MapFS{"site_msgs/msg/Told.msg": {Data: []byte("int8 told\n")}})
+	if err == nil {
+		t, err = msgs.TypeIn(set, typ)
+	}
+	if t.Hash != hash {
+		return t, errors.New("another")
+	}
+	return t, err
+}
+
 func (s *site) Open(domain int, topic string, bound int) (*ros.RawStream, error) {
 	if domain != 3 {
 		return nil, errors.New("another domain")
@@ -48,13 +74,18 @@ func (s *site) Open(domain int, topic string, bound int) (*ros.RawStream, error)
 
 func newSite(t *testing.T) *site {
 	t.Helper()
+	return newSiteWith(t, nil)
+}
+
+func newSiteWith(t *testing.T, types *msgs.Library) *site {
+	t.Helper()
 	d := rostest.NewDomain(3)
 	s := &site{registry: fleet.NewRegistry(&fleet.Journal{}), own: d.Join(), robot: d.Join()}
 	s.follower = ros.NewFollower(s.own, s.registry.Apply, ros.FollowerOptions{})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.follower.Run(ctx) }()
-	srv := foxglove.New(foxglove.Options{Source: s, Name: "muster", Log: slog.New(slog.DiscardHandler)})
+	srv := foxglove.New(foxglove.Options{Source: s, Types: types, Name: "muster", Log: slog.New(slog.DiscardHandler)})
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		srv.ServeRobot(w, r, strings.TrimPrefix(r.URL.Path, "/"))
 	}))
@@ -136,12 +167,16 @@ func TestAClientReadsATopic(t *testing.T) {
 		text, err := json.Marshal(map[string]any{"op": "subscribe", "subscriptions": []any{map[string]any{"id": 7, "channelId": ids["/robot1/odom"]}}})
 		require.NoError(t, err)
 		c.send(string(text))
-		stop := make(chan struct{})
-		go func() {
-			defer close(stop)
-			for range 1000 { // until the subscription is there
-				if s.odom.Write(rostest.Payload(16, 3)) != nil || c.conn == nil {
+		stop, stopped := make(chan struct{}), make(chan struct{})
+		go func() { // until the subscription is there
+			defer close(stopped)
+			tick := time.NewTicker(time.Millisecond)
+			defer tick.Stop()
+			for s.odom.Write(rostest.Payload(16, 3)) == nil {
+				select {
+				case <-stop:
 					return
+				case <-tick.C:
 				}
 			}
 		}()
@@ -158,7 +193,107 @@ func TestAClientReadsATopic(t *testing.T) {
 			assert.Equal(t, rostest.Payload(16, 3), b[13:])
 			break
 		}
-		<-stop
+		close(stop)
+		<-stopped
+	}
+}
+
+// channels waits until a topic is advertised, and gives all that are.
+func (c *client) channels(until string) map[string]map[string]any {
+	c.t.Helper()
+	all := make(map[string]map[string]any)
+	for all[until] == nil {
+		for _, v := range c.message("advertise")["channels"].([]any) {
+			ch := v.(map[string]any)
+			all[ch["topic"].(string)] = ch
+		}
+	}
+	return all
+}
+
+// The schema is that of the publisher's definition: a user's own type has one, and
+// Humble's Range, of which no hash is told, has Humble's.
+func TestSchemasAreThePublishers(t *testing.T) {
+	set, err := idl.Load(fstest.MapFS{"site_msgs/msg/Odd.msg": {Data: []byte("std_msgs/Header header\nint8 odd\n")}})
+	require.NoError(t, err)
+	types, err := msgs.NewLibrary(set)
+	require.NoError(t, err)
+	s := newSiteWith(t, types)
+	jazzy, _ := msgs.Lookup("sensor_msgs/msg/Range")
+	for topic, hash := range map[string]string{"humble": "", "jazzy": jazzy.Hash, "later": "RIHS01_00"} {
+		_, err := s.robot.Advertise(ros.Publication{Topic: "/robot1/" + topic, Type: jazzy.Name, TypeHash: hash, QoS: plain})
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool {
+		r, _ := s.registry.Robot("robot1")
+		return len(r.Topics) == 5
+	}, 10*time.Second, time.Millisecond)
+	all := dial(t, s.url, "foxglove.sdk.v1").channels("/robot1/odom")
+	assert.Contains(t, all["/robot1/odd"]["schema"], "int8 odd\n"+strings.Repeat("=", 80)+"\nMSG: std_msgs/Header")
+	assert.Contains(t, all["/robot1/jazzy"]["schema"], "float32 variance")
+	assert.NotContains(t, all["/robot1/humble"]["schema"], "float32 variance")
+	assert.Empty(t, all["/robot1/later"]["schema"], "a wrong schema would be worse than none")
+}
+
+// A schema that a node tells is advertised as soon as it is there.
+func TestASchemaIsAskedFor(t *testing.T) {
+	s := newSite(t)
+	set, err := idl.Load(fstest.MapFS{"site_msgs/msg/Told.msg": {Data: []byte("int8 told\n")}})
+	require.NoError(t, err)
+	told, err := msgs.TypeIn(set, "site_msgs/msg/Told")
+	require.NoError(t, err)
+	for topic, typ := range map[string]string{"told": told.Name, "untold": "site_msgs/msg/Untold"} {
+		_, err = s.robot.Advertise(ros.Publication{Topic: "/robot1/" + topic, Type: typ, TypeHash: told.Hash, QoS: plain})
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool {
+		r, _ := s.registry.Robot("robot1")
+		return len(r.Topics) == 4
+	}, 10*time.Second, time.Millisecond)
+	c := dial(t, s.url, "foxglove.sdk.v1")
+	first := c.channels("/robot1/told")
+	assert.Empty(t, first["/robot1/told"]["schema"])
+	assert.Equal(t, []any{first["/robot1/told"]["id"]}, c.message("unadvertise")["channelIds"])
+	again := c.message("advertise")["channels"].([]any)
+	require.Len(t, again, 1)
+	assert.Equal(t, "int8 told\n", again[0].(map[string]any)["schema"])
+}
+
+// A 3D view wants transforms and the map, which may be the domain's own.
+func TestTheDomainsTransformsAndMapAreOffered(t *testing.T) {
+	s := newSite(t)
+	c := dial(t, s.url, "foxglove.sdk.v1")
+	c.channels("/robot1/odom")
+	static := ros.QoS{Reliability: ros.Reliable, Durability: ros.TransientLocal, History: ros.KeepLast, Depth: 1}
+	const writers = 40 // more than a topic's usual queue
+	for topic, typ := range map[string]string{"/tf": "tf2_msgs/msg/TFMessage", "/map": "nav_msgs/msg/OccupancyGrid", "/robot2/odom": "nav_msgs/msg/Odometry"} {
+		_, err := s.robot.Advertise(ros.Publication{Topic: topic, Type: typ, QoS: static})
+		require.NoError(t, err)
+	}
+	for i := range writers {
+		w, err := s.robot.Advertise(ros.Publication{Topic: "/tf_static", Type: "tf2_msgs/msg/TFMessage", QoS: static})
+		require.NoError(t, err)
+		require.NoError(t, w.Write(rostest.Payload(16, byte(i))))
+	}
+	seen := make(map[string]map[string]any)
+	for len(seen) < 3 {
+		for _, v := range c.message("advertise")["channels"].([]any) {
+			ch := v.(map[string]any)
+			seen[ch["topic"].(string)] = ch
+		}
+	}
+	assert.ElementsMatch(t, []string{"/tf", "/tf_static", "/map"}, slices.Collect(maps.Keys(seen)), "and nothing of another robot")
+	assert.Contains(t, seen["/tf"]["schema"], "MSG: geometry_msgs/TransformStamped")
+	text, err := json.Marshal(map[string]any{"op": "subscribe", "subscriptions": []any{map[string]any{"id": 1, "channelId": seen["/tf_static"]["id"]}}})
+	require.NoError(t, err)
+	c.send(string(text))
+	for n := 0; n < writers; {
+		require.NoError(t, c.conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+		kind, _, err := c.conn.ReadMessage()
+		require.NoError(t, err, "after %d", n)
+		if kind == websocket.BinaryMessage {
+			n++
+		}
 	}
 }
 

@@ -5,19 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"path"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
 
 	"github.com/muster-fleet/muster/internal/fleet"
-	"github.com/muster-fleet/muster/internal/ros"
 	"github.com/muster-fleet/muster/msgs"
 )
 
 // session is one client of one robot.
 type session struct {
 	source Source
+	types  *msgs.Library
 	robot  string
 	log    *slog.Logger
 	conn   *websocket.Conn
@@ -27,6 +30,7 @@ type session struct {
 	data    chan []byte // samples, bounded
 
 	pumps sync.WaitGroup
+	asked map[kind]time.Time // owned by follow; types that nobody had told by then
 
 	mu      sync.Mutex
 	next    uint32                   // guarded by mu; id of the next channel
@@ -37,8 +41,8 @@ type session struct {
 }
 
 type subscription struct {
-	stream *ros.RawStream
-	stop   context.CancelFunc
+	channel uint32
+	stop    context.CancelFunc // the pump closes its stream
 }
 
 var errGone = errors.New("the robot has been taken out of the fleet")
@@ -118,7 +122,7 @@ func (t *session) follow(ctx context.Context) error {
 		if !known {
 			return errGone
 		}
-		t.look(r)
+		t.learn(ctx, r.Domain, t.look(r))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -127,30 +131,60 @@ func (t *session) follow(ctx context.Context) error {
 	}
 }
 
-func (t *session) look(r fleet.Robot) {
+// shared are the topics of a domain that are offered with each robot: its
+// transforms and its map may be there rather than in its namespace.
+var shared = []string{"/tf", "/tf_static", "/map"}
+
+// kind is what decides a channel's schema.
+type kind struct {
+	typ, hash string
+	known     bool // there is a definition
+}
+
+func (t *session) kind(typ, hash string) kind {
+	_, err := t.types.Find(typ, hash)
+	return kind{typ, hash, err == nil}
+}
+
+// offered are the topics that a client may read.
+func (t *session) offered(r fleet.Robot) map[string]kind {
+	topics := make(map[string]kind)
+	for _, name := range shared {
+		if typ, hash, ok := t.source.PublishedType(r.Domain, name); ok {
+			topics[name] = t.kind(typ, hash)
+		}
+	}
+	for _, topic := range r.Topics {
+		if topic.Publishers > 0 {
+			_, hash, _ := t.source.PublishedType(r.Domain, topic.Name)
+			topics[topic.Name] = t.kind(topic.Type, hash)
+		}
+	}
+	return topics
+}
+
+// look advertises what has come and takes back what has gone. It returns the topics.
+func (t *session) look(r fleet.Robot) map[string]kind {
+	topics := t.offered(r)
 	t.mu.Lock()
 	t.domain = r.Domain
-	there := make(map[string]bool)
-	var fresh []channel
-	for _, topic := range r.Topics {
-		if topic.Publishers == 0 {
-			continue
-		}
-		there[topic.Name] = true
-		if old, ok := t.byTopic[topic.Name]; ok && old.SchemaName == topic.Type {
-			continue
-		}
-		t.next++
-		c := describe(t.next, topic)
-		t.byTopic[topic.Name] = c
-		fresh = append(fresh, c)
-	}
 	var gone []uint32
 	for name, c := range t.byTopic {
-		if !there[name] {
+		if k, there := topics[name]; !there || k != c.kind {
 			gone = append(gone, c.ID)
 			delete(t.byTopic, name)
 		}
+	}
+	t.cancel(gone)
+	var fresh []channel
+	for _, name := range slices.Sorted(maps.Keys(topics)) {
+		if _, known := t.byTopic[name]; known {
+			continue
+		}
+		t.next++
+		c := t.describe(t.next, name, topics[name])
+		t.byTopic[name] = c
+		fresh = append(fresh, c)
 	}
 	t.mu.Unlock()
 	if len(gone) > 0 {
@@ -159,14 +193,44 @@ func (t *session) look(r fleet.Robot) {
 	if len(fresh) > 0 {
 		t.send(advertise{Op: "advertise", Channels: fresh})
 	}
+	return topics
+}
+
+// cancel ends the subscriptions to channels that have gone; mu is held.
+func (t *session) cancel(channels []uint32) {
+	for id, s := range t.subs {
+		if slices.Contains(channels, s.channel) {
+			s.stop()
+			delete(t.subs, id)
+		}
+	}
+}
+
+// learn asks the nodes of topics without a schema for it; a channel whose schema is
+// there is advertised anew at the next look.
+func (t *session) learn(ctx context.Context, domain int, topics map[string]kind) {
+	for topic, k := range topics {
+		if k.known || k.hash == "" || time.Since(t.asked[k]) < askAgain || ctx.Err() != nil {
+			continue
+		}
+		t.asked[k] = time.Now()
+		typ, err := t.source.TellType(ctx, domain, topic, k.typ, k.hash)
+		if err != nil {
+			t.log.Debug("a type is not told", "topic", topic, "err", err)
+			continue
+		}
+		t.types.Learn(typ)
+	}
 }
 
 // describe is a topic's channel. One whose type we have no definition of gets an
 // empty schema: clients list it and show its raw bytes, and the rest works on.
-func describe(id uint32, topic fleet.Topic) channel {
-	c := channel{ID: id, Topic: topic.Name, Encoding: "cdr", SchemaName: topic.Type, SchemaEncoding: "ros2msg"}
-	if typ, ok := msgs.Lookup(topic.Type); ok {
-		c.Schema = typ.Text
+func (t *session) describe(id uint32, topic string, k kind) channel {
+	c := channel{ID: id, Topic: topic, Encoding: "cdr", SchemaName: k.typ, SchemaEncoding: "ros2msg", kind: k}
+	if found, err := t.types.Find(k.typ, k.hash); err == nil {
+		c.Schema = found[0].Text
+	} else {
+		t.log.Debug("a topic is offered without a schema", "topic", topic, "err", err)
 	}
 	return c
 }
@@ -242,12 +306,16 @@ func (t *session) subscribe(id, channelID uint32) error {
 	if topic == "" {
 		return fmt.Errorf("subscribe: there is no channel %d", channelID)
 	}
-	stream, err := t.source.Open(t.domain, topic, topicQueue)
+	bound := topicQueue
+	if name := path.Base(topic); name == "tf" || name == "tf_static" {
+		bound = tfQueue
+	}
+	stream, err := t.source.Open(t.domain, topic, bound)
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	ctx, stop := context.WithCancel(t.ctx)
-	t.subs[id] = &subscription{stream, stop}
+	t.subs[id] = &subscription{channelID, stop}
 	t.pumps.Go(func() {
 		defer stream.Close()
 		for {

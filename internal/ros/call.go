@@ -135,14 +135,8 @@ func (f *Follower) checkServer(service, typ string) (hash string, err error) {
 
 // ServiceType is the type of a service that a server offers.
 func (f *Follower) ServiceType(service string) (string, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, e := range f.graph.endpoints {
-		if e.Writer && e.Kind == KindReply && e.Name == service {
-			return strings.TrimSuffix(e.Type, "_Response"), true
-		}
-	}
-	return "", false
+	typ, _, ok := f.OfferedService(service)
+	return typ, ok
 }
 
 func (f *Follower) openCall(service, typ, hash string) (ReaderID, *pendingCall, error) {

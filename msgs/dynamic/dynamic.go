@@ -108,8 +108,7 @@ func newPlan(set *idl.Set, m *idl.Message, made map[string]*plan) (*plan, error)
 		next := field{Field: f}
 		switch f.Type.Kind {
 		case idl.WString:
-			return nil, fmt.Errorf("%s.%s: wstring is not supported, as DDS vendors encode it in different ways",
-				m.Name, f.Name)
+			return nil, fmt.Errorf("%s: wstring is not supported, as DDS vendors encode it in different ways", m.At(f))
 		case idl.Nested:
 			nested, _ := set.Message(f.Type.Name)
 			var err error

@@ -3,6 +3,7 @@ package idl
 import (
 	"crypto/sha256"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -39,6 +40,72 @@ func typeID(t Type) int {
 		id += idUnboundedSequence
 	}
 	return id
+}
+
+// TypeOf is the type that a field has in a type description (REP-2016,
+// type_description_interfaces/msg/FieldType); the reverse of what Hash describes.
+func TypeOf(id uint8, capacity, stringCapacity uint64, nested string) (Type, error) {
+	fail := func() (Type, error) {
+		return Type{}, fmt.Errorf("type id %d with capacity %d, text limit %d and message %q is not supported", id, capacity, stringCapacity, nested)
+	}
+	const most = math.MaxInt32 // as in a definition
+	if capacity > most || stringCapacity > most {
+		return fail()
+	}
+	t := Type{Size: int(capacity), TextBound: int(stringCapacity), Name: nested}
+	element := int(id)
+	switch {
+	case id > idUnboundedSequence:
+		t.Shape, element = Sequence, element-idUnboundedSequence
+	case id > idBoundedSequence:
+		t.Shape, element = Sequence, element-idBoundedSequence
+	case id > idArray:
+		t.Shape, element = Array, element-idArray
+	}
+	if t.TextBound > 0 {
+		element -= idBoundedText
+	}
+	for k := Bool; k <= Nested && t.Kind == Invalid; k++ {
+		if k != Char && typeIDs[k] == element { // char is described as uint8
+			t.Kind = k
+		}
+	}
+	switch {
+	case t.Kind == Invalid, typeID(t) != int(id),
+		t.TextBound > 0 && t.Kind != String && t.Kind != WString,
+		t.Shape == Single && t.Size > 0, t.Shape == Array && t.Size == 0,
+		t.Kind == Nested && !validFullName(nested), t.Kind != Nested && nested != "":
+		return fail()
+	}
+	return t, nil
+}
+
+// validFullName reports whether a name is like "std_msgs/msg/Header", or that of a
+// part of a service or an action.
+func validFullName(name string) bool {
+	parts := strings.Split(name, "/")
+	return len(parts) == 3 && validFieldName(parts[0]) && (parts[1] == "msg" || parts[1] == "srv" || parts[1] == "action") &&
+		validMessageName(strings.ReplaceAll(parts[2], "_", ""))
+}
+
+// Described makes a message of a type description's name and fields, as a peer
+// tells them.
+func Described(name string, fields []Field) (*Message, error) {
+	if !validFullName(name) {
+		return nil, fmt.Errorf("%q is no message name", name)
+	}
+	m := &Message{Name: name}
+	seen := make(map[string]bool)
+	for _, f := range fields {
+		if !validFieldName(f.Name) || seen[f.Name] {
+			return nil, fmt.Errorf("%s: %q is no field name, or there twice", name, f.Name)
+		}
+		seen[f.Name] = true
+	}
+	if len(fields) != 1 || fields[0].Name != placeholder[0].Name {
+		m.Fields = fields
+	}
+	return m, nil
 }
 
 // Hash computes the type hash of a message or service, "RIHS01_" and 64 hex

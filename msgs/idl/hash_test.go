@@ -2,6 +2,8 @@ package idl
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -101,7 +103,65 @@ func TestTypeIDs(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, want, typeID(typ), text)
 		require.Equal(t, strings.Replace(text, "Point", "geometry_msgs/Point", 1), typ.String())
+		back, err := TypeOf(uint8(want), uint64(typ.Size), uint64(typ.TextBound), typ.Name)
+		require.NoError(t, err, text)
+		if typ.Kind == Char {
+			typ.Kind = Uint8
+		}
+		require.Equal(t, typ, back, text)
 	}
+	for _, c := range []struct {
+		id             uint8
+		capacity, text uint64
+		nested         string
+	}{
+		{id: 0},
+		{id: 12},
+		{id: 13},
+		{id: 19},
+		{id: 200},
+		{id: 7, text: 5},
+		{id: 6, capacity: 1},
+		{id: 54},
+		{id: 102},
+		{id: 150, capacity: 3},
+		{id: 54, capacity: 1 << 31},
+		{id: 21},
+		{id: 1},
+		{id: 1, nested: "a/msg/b"},
+		{id: 1, nested: `a/msg/B"`},
+		{id: 6, nested: "a/msg/B"},
+	} {
+		_, err := TypeOf(c.id, c.capacity, c.text, c.nested)
+		require.Error(t, err, "%+v", c)
+	}
+}
+
+func TestDescribedMessages(t *testing.T) {
+	field := func(name string) Field { return Field{Name: name, Type: Type{Kind: Uint8}} }
+	m, err := Described("a/action/Go_FeedbackMessage", []Field{field("x")})
+	require.NoError(t, err)
+	require.Equal(t, "a/action", m.Name[:8])
+	m, err = Described("a/msg/Empty", placeholder)
+	require.NoError(t, err)
+	require.Empty(t, m.Fields)
+	_, err = Described("a/msg/Bad", []Field{field("x"), field("x")})
+	require.Error(t, err)
+	_, err = Described("a/msg/Bad", []Field{field(`x"`)})
+	require.Error(t, err)
+	_, err = Described("bad", nil)
+	require.Error(t, err)
+}
+
+// A definition from the wire may be of any size, on paper.
+func TestMinSizeIsBounded(t *testing.T) {
+	var all []*Message
+	for i := range 100 {
+		next := Type{Kind: Nested, Name: fmt.Sprintf("a/msg/M%d", i+1)}
+		all = append(all, &Message{Name: fmt.Sprintf("a/msg/M%d", i), Fields: []Field{{Name: "a", Type: next}, {Name: "b", Type: next}}})
+	}
+	all = append(all, &Message{Name: "a/msg/M100", Fields: []Field{{Name: "a", Type: Type{Kind: Float64, Shape: Array, Size: math.MaxInt32}}}})
+	require.Equal(t, math.MaxInt32, NewSet(all, nil).MinSize(all[0]))
 }
 
 func TestHashOfUnknownType(t *testing.T) {

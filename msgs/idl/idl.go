@@ -122,6 +122,8 @@ type Field struct {
 	Default any
 	// Comment is what the definition says about it, without markers.
 	Comment string
+	// Line is where the field stands in its message's File, from 1.
+	Line int
 }
 
 // Constant is a named value of a message; it does not go over the wire.
@@ -142,6 +144,16 @@ type Message struct {
 	Constants []Constant
 	// Source is the text of the definition; empty for the event of a service.
 	Source string
+	// File is what errors call the definition; empty when it is of no file.
+	File string
+}
+
+// At says where a field is, for errors.
+func (m *Message) At(f Field) string {
+	if m.File == "" {
+		return m.Name + "." + f.Name
+	}
+	return fmt.Sprintf("%s:%d: %s.%s", m.File, f.Line, m.Name, f.Name)
 }
 
 // Package is the ROS package of the message.

@@ -111,12 +111,13 @@ type messageParser struct {
 	msg     *Message
 	names   map[string]bool
 	comment []string // lines before the next element
+	line    int      // of the element
 }
 
 func parseMessage(pkg, full, file, text string, firstLine int) (*Message, error) {
 	p := &messageParser{
 		pkg:   pkg,
-		msg:   &Message{Name: full, Source: text},
+		msg:   &Message{Name: full, Source: text, File: file},
 		names: map[string]bool{},
 	}
 	inHead := true // comments before the first other line speak of the message
@@ -141,8 +142,9 @@ func parseMessage(pkg, full, file, text string, firstLine int) (*Message, error)
 		if comment != "" {
 			p.comment = append(p.comment, comment)
 		}
+		p.line = firstLine + i
 		if name, err := p.element(code); err != nil {
-			return nil, &ParseError{File: file, Line: firstLine + i, Name: name, Err: err}
+			return nil, &ParseError{File: file, Line: p.line, Name: name, Err: err}
 		}
 		p.comment = nil
 	}
@@ -196,7 +198,7 @@ func (p *messageParser) field(typeText, name, defaultText, comment string) error
 	if p.names[name] {
 		return fmt.Errorf("field is defined twice")
 	}
-	f := Field{Name: name, Type: t, Comment: comment}
+	f := Field{Name: name, Type: t, Comment: comment, Line: p.line}
 	if defaultText != "" {
 		if f.Default, err = parseDefault(t, defaultText); err != nil {
 			return err

@@ -37,6 +37,7 @@ func TestParseMessage(t *testing.T) {
 		Name:    "my_msgs/msg/Thing",
 		Comment: "What it is,\nin two lines.",
 		Source:  text,
+		File:    "Thing.msg",
 		Constants: []Constant{
 			{Name: "LOW", Kind: Uint8, Value: uint64(1), Comment: "a hint"},
 			{Name: "GREETING", Kind: String, Value: "it's"},
@@ -44,17 +45,17 @@ func TestParseMessage(t *testing.T) {
 		Fields: []Field{
 			{
 				Name: "few", Type: Type{Kind: Int16, Shape: Sequence, Size: 3},
-				Default: []any{int64(1), int64(-2)}, Comment: "Before\nbehind",
+				Default: []any{int64(1), int64(-2)}, Comment: "Before\nbehind", Line: 9,
 			},
-			{Name: "name", Type: Type{Kind: String, TextBound: 5}, Default: "a b"},
-			{Name: "pair", Type: Type{Kind: WString, TextBound: 2, Shape: Array, Size: 2}},
-			{Name: "others", Type: Type{Kind: Nested, Name: "my_msgs/msg/Other", Shape: Array, Size: 4}},
-			{Name: "header", Type: Type{Kind: Nested, Name: "std_msgs/msg/Header"}},
-			{Name: "ratio", Type: Type{Kind: Float64}, Default: 1000.0},
-			{Name: "on", Type: Type{Kind: Bool}, Default: true},
-			{Name: "c", Type: Type{Kind: Char}, Default: uint64(65)},
-			{Name: "big", Type: Type{Kind: Uint64}, Default: uint64(1<<64 - 1)},
-			{Name: "words", Type: Type{Kind: String, Shape: Sequence}, Default: []any{"a, b", "c"}},
+			{Name: "name", Type: Type{Kind: String, TextBound: 5}, Default: "a b", Line: 10},
+			{Name: "pair", Type: Type{Kind: WString, TextBound: 2, Shape: Array, Size: 2}, Line: 11},
+			{Name: "others", Type: Type{Kind: Nested, Name: "my_msgs/msg/Other", Shape: Array, Size: 4}, Line: 12},
+			{Name: "header", Type: Type{Kind: Nested, Name: "std_msgs/msg/Header"}, Line: 13},
+			{Name: "ratio", Type: Type{Kind: Float64}, Default: 1000.0, Line: 14},
+			{Name: "on", Type: Type{Kind: Bool}, Default: true, Line: 15},
+			{Name: "c", Type: Type{Kind: Char}, Default: uint64(65), Line: 16},
+			{Name: "big", Type: Type{Kind: Uint64}, Default: uint64(1<<64 - 1), Line: 17},
+			{Name: "words", Type: Type{Kind: String, Shape: Sequence}, Default: []any{"a, b", "c"}, Line: 18},
 		},
 	}, m)
 }
@@ -123,9 +124,14 @@ func TestSetFindsBadReferences(t *testing.T) {
 		require.NoError(t, err)
 		return set
 	}
-	require.EqualError(t, load("p/msg/A.msg", "B b").Check(), "p/msg/A.b: unknown message p/msg/B")
+	require.EqualError(t, load("p/msg/A.msg", "B b").Check(), "p/msg/A.msg:1: p/msg/A.b: unknown message p/msg/B")
 	require.EqualError(t, load("p/msg/A.msg", "B b", "p/msg/B.msg", "A[] a").Check(),
-		"p/msg/B.a: p/msg/A contains itself")
+		"p/msg/B.msg:1: p/msg/B.a: p/msg/A contains itself")
+
+	// The install folder of a workspace, and a root for the errors.
+	set, err := LoadAs(fstest.MapFS{"p/share/p/msg/A.msg": {Data: []byte("\nB b")}}, "/ws/install")
+	require.NoError(t, err)
+	require.EqualError(t, set.Check(), "/ws/install/p/share/p/msg/A.msg:2: p/msg/A.b: unknown message p/msg/B")
 
 	base := load("p/msg/A.msg", "int8 x", "q/msg/C.msg", "p/A a")
 	over := load("p/msg/A.msg", "int16 x").Over(base)

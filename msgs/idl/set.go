@@ -23,22 +23,32 @@ func NewSet(messages []*Message, services []*Service) *Set {
 		s.messages[m.Name] = m
 	}
 	for _, v := range services {
-		s.services[v.Name] = v
-		for _, m := range []*Message{v.Request, v.Response, v.Event} {
-			s.messages[m.Name] = m
-		}
+		s.addService(v)
 	}
 	return s
 }
 
+func (s *Set) addService(v *Service) {
+	s.services[v.Name] = v
+	for _, m := range []*Message{v.Request, v.Response, v.Event} {
+		s.messages[m.Name] = m
+	}
+}
+
+// layouts are where definitions lie below a folder: as in a ROS installation's
+// share folder, and as in a colcon workspace's install folder.
+var layouts = []string{"*/msg/*.msg", "*/srv/*.srv", "*/share/*/msg/*.msg", "*/share/*/srv/*.srv"}
+
 // Load parses every <package>/msg/*.msg and <package>/srv/*.srv in fsys, the
-// layout of a ROS installation's share folder. References are not followed;
-// see Check.
-func Load(fsys fs.FS) (*Set, error) {
-	var messages []*Message
-	var services []*Service
-	for _, pattern := range []string{"*/msg/*.msg", "*/srv/*.srv"} {
-		files, err := fs.Glob(fsys, pattern)
+// layout of a ROS installation's share folder, and every <package>/share/<package>/…,
+// that of a workspace's install folder. References are not followed; see Check.
+func Load(fsys fs.FS) (*Set, error) { return LoadAs(fsys, "") }
+
+// LoadAs is Load where errors name the files below root.
+func LoadAs(fsys fs.FS, root string) (*Set, error) {
+	s := NewSet(nil, nil)
+	for _, layout := range layouts {
+		files, err := fs.Glob(fsys, layout)
 		if err != nil {
 			return nil, fmt.Errorf("list definitions: %w", err)
 		}
@@ -47,24 +57,32 @@ func Load(fsys fs.FS) (*Set, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read definition: %w", err)
 			}
-			pkg := packageOf(file)
-			name := strings.TrimSuffix(path.Base(file), path.Ext(file))
-			if path.Ext(file) == ".msg" {
-				m, err := ParseMessage(pkg, name, file, string(text))
-				if err != nil {
-					return nil, err
-				}
-				messages = append(messages, m)
-				continue
-			}
-			v, err := ParseService(pkg, name, file, string(text))
-			if err != nil {
+			if err := s.parse(path.Join(root, file), string(text)); err != nil {
 				return nil, err
 			}
-			services = append(services, v)
 		}
 	}
-	return NewSet(messages, services), nil
+	return s, nil
+}
+
+// parse adds the definition in a file, whose path tells its package and name.
+func (s *Set) parse(file, text string) error {
+	pkg := path.Base(path.Dir(path.Dir(file)))
+	name := strings.TrimSuffix(path.Base(file), path.Ext(file))
+	if path.Ext(file) == ".msg" {
+		m, err := ParseMessage(pkg, name, file, text)
+		if err != nil {
+			return err
+		}
+		s.messages[m.Name] = m
+		return nil
+	}
+	v, err := ParseService(pkg, name, file, text)
+	if err != nil {
+		return err
+	}
+	s.addService(v)
+	return nil
 }
 
 // Over gives a set with the definitions of both, where those of s win.
@@ -148,11 +166,11 @@ func (w *walk) enter(m *Message) error {
 		case done:
 			continue
 		case open:
-			return fmt.Errorf("%s.%s: %s contains itself", m.Name, f.Name, f.Type.Name)
+			return fmt.Errorf("%s: %s contains itself", m.At(f), f.Type.Name)
 		}
 		next, ok := w.set.messages[f.Type.Name]
 		if !ok {
-			return fmt.Errorf("%s.%s: unknown message %s", m.Name, f.Name, f.Type.Name)
+			return fmt.Errorf("%s: unknown message %s", m.At(f), f.Type.Name)
 		}
 		w.found = append(w.found, next)
 		if err := w.enter(next); err != nil {

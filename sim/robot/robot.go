@@ -7,10 +7,12 @@ package robot
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/muster-fleet/muster/internal/dds"
@@ -44,7 +46,9 @@ type Options struct {
 	Fault     Fault
 	Hz        int  // of its odometry; 10 when 0
 	NoMap     bool // publishes no map
-	Log       *slog.Logger
+	// Security lets it into a secured domain; nil joins an open one.
+	Security *dds.Security
+	Log      *slog.Logger
 }
 
 // FromEnvironment reads the variables that users' compose files set (ROBOT_ID,
@@ -82,7 +86,21 @@ func FromEnvironment(get func(string) string) (Options, error) {
 	default:
 		return o, fmt.Errorf("SIM_FAULT: %q is none of silent, crash, mute", o.Fault)
 	}
-	return o, nil
+	var err error
+	o.Security, err = Security(get)
+	return o, err
+}
+
+// Security is the enclave that SROS 2's variables name; nil when they ask for none.
+func Security(get func(string) string) (*dds.Security, error) {
+	if !strings.EqualFold(get("ROS_SECURITY_ENABLE"), "true") {
+		return nil, nil
+	}
+	s := &dds.Security{Keystore: get("ROS_SECURITY_KEYSTORE"), Enclave: cmp.Or(get("ROS_SECURITY_ENCLAVE_OVERRIDE"), "/")}
+	if s.Keystore == "" {
+		return nil, errors.New("ROS_SECURITY_KEYSTORE is not set, and ROS_SECURITY_ENABLE is true")
+	}
+	return s, nil
 }
 
 // Rates of a robot's odometry in Hz. Battery and diagnostics come once a second.
@@ -131,7 +149,7 @@ func Run(ctx context.Context, o Options) error {
 		}
 	case FaultNone, FaultMute:
 	}
-	p, err := dds.Open(dds.Options{Domain: o.Domain, Config: dds.LoopbackConfig(), Log: o.Log})
+	p, err := dds.Open(dds.Options{Domain: o.Domain, Config: dds.LoopbackConfig(), Security: o.Security, Log: o.Log})
 	if err != nil {
 		return err
 	}

@@ -145,6 +145,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/domains/{id}/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All nodes of a ROS domain with their endpoints */
+        get: operations["listDomainNodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/domains/{id}/topics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All topics of a ROS domain that somebody publishes or subscribes to */
+        get: operations["listDomainTopics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/domains/{id}/topic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A topic of a ROS domain with both of its ends */
+        get: operations["getDomainTopic"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/engines": {
         parameters: {
             query?: never;
@@ -533,6 +584,33 @@ export interface components {
         };
         Endpoint: {
             name: string;
+            type: string;
+            /** @description RIHS01_…; empty for distributions before Iron */
+            type_hash: string;
+            guid: string;
+            /** @description reliability, durability, history, depth, deadline …; durations in ns */
+            qos: {
+                [key: string]: unknown;
+            };
+        };
+        TopicList: {
+            topics: {
+                name: string;
+                /** @description one, but where its ends disagree */
+                types: string[];
+                publishers: number;
+                subscriptions: number;
+            }[];
+        };
+        TopicInfo: {
+            name: string;
+            types: string[];
+            publishers: components["schemas"]["TopicEnd"][];
+            subscriptions: components["schemas"]["TopicEnd"][];
+        };
+        TopicEnd: {
+            /** @description full name; empty while no node list tells it */
+            node: string;
             type: string;
             /** @description RIHS01_…; empty for distributions before Iron */
             type_hash: string;
@@ -1304,6 +1382,8 @@ export interface components {
         };
     };
     parameters: {
+        /** @description ROS domain id */
+        DomainID: number;
         /** @description Robot id */
         RobotID: string;
         /** @description Rollout id */
@@ -1577,6 +1657,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LifecycleState"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listDomainNodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description ROS domain id */
+                id: components["parameters"]["DomainID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The nodes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listDomainTopics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description ROS domain id */
+                id: components["parameters"]["DomainID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The topics */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopicList"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getDomainTopic: {
+        parameters: {
+            query: {
+                name: string;
+            };
+            header?: never;
+            path: {
+                /** @description ROS domain id */
+                id: components["parameters"]["DomainID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The topic */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopicInfo"];
                 };
             };
             default: components["responses"]["Error"];
