@@ -29,11 +29,15 @@ type Host struct {
 
 var networks atomic.Int64
 
+// prefix begins the names of all namespaces; the pid of the test's process follows.
+const prefix = "muster-"
+
 // NewNetwork makes a network; it goes with the test.
 func NewNetwork(t testing.TB) *Network {
 	t.Helper()
 	require.Zero(t, os.Geteuid(), "network namespaces need root")
-	n := &Network{t: t, bridge: fmt.Sprintf("muster-%d-%d", os.Getpid(), networks.Add(1))}
+	sweep()
+	n := &Network{t: t, bridge: fmt.Sprintf("%s%d-%d", prefix, os.Getpid(), networks.Add(1))}
 	n.namespace(n.bridge)
 	n.ip(n.bridge, "link add br0 type bridge mcast_snooping 0 forward_delay 0")
 	n.ip(n.bridge, "link set br0 up")
