@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,9 +47,15 @@ type Server struct {
 	Endpoint string
 
 	t    testing.TB
-	args []string
+	line []string
 	cmd  *exec.Cmd
 	done chan struct{}
+}
+
+// Place is where a member runs.
+type Place struct {
+	Client, Peer string   // its addresses, host:port
+	Enter        []string // the words that run a command there; none for here
 }
 
 // Start starts a cluster of one.
@@ -57,31 +64,42 @@ func Start(t testing.TB) *Server { return StartCluster(t, 1)[0] }
 // StartCluster starts a cluster of n members and waits until it answers.
 func StartCluster(t testing.TB, n int) []*Server {
 	t.Helper()
-	type member struct{ name, client, peer string }
-	members, cluster := make([]member, n), make([]string, n)
-	for i := range members {
-		m := member{fmt.Sprintf("m%d", i), "http://" + freeAddress(t), "http://" + freeAddress(t)}
-		members[i], cluster[i] = m, m.name+"="+m.peer
+	places := make([]Place, n)
+	for i := range places {
+		places[i] = Place{Client: freeAddress(t), Peer: freeAddress(t)}
 	}
-	servers := make([]*Server, n)
-	for i, m := range members {
-		s := &Server{Endpoint: m.client, t: t, args: []string{
-			"--name", m.name, "--data-dir", filepath.Join(t.TempDir(), m.name),
-			"--listen-client-urls", m.client, "--advertise-client-urls", m.client,
-			"--listen-peer-urls", m.peer, "--initial-advertise-peer-urls", m.peer,
-			"--initial-cluster", strings.Join(cluster, ","), "--initial-cluster-state", "new",
-			"--heartbeat-interval", "20", "--election-timeout", "200", "--logger", "zap", "--log-level", "error",
-		}}
-		servers[i] = s
-		s.Start()
-		t.Cleanup(s.Kill)
-	}
+	servers := StartClusterAt(t, places...)
 	c := Dial(t, "probe", time.Second, servers[0].Endpoint)
 	require.Eventually(t, func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		return c.Health(ctx) == nil
 	}, 20*time.Second, 10*time.Millisecond, "the cluster does not answer")
+	return servers
+}
+
+// StartClusterAt starts a cluster with a member in each place and does not wait
+// for it.
+func StartClusterAt(t testing.TB, places ...Place) []*Server {
+	t.Helper()
+	cluster := make([]string, len(places))
+	for i, p := range places {
+		cluster[i] = fmt.Sprintf("m%d=http://%s", i, p.Peer)
+	}
+	servers := make([]*Server, len(places))
+	for i, p := range places {
+		name, client, peer := fmt.Sprintf("m%d", i), "http://"+p.Client, "http://"+p.Peer
+		s := &Server{Endpoint: client, t: t, line: append(slices.Clone(p.Enter), "etcd",
+			"--name", name, "--data-dir", filepath.Join(t.TempDir(), name),
+			"--listen-client-urls", client, "--advertise-client-urls", client,
+			"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+			"--initial-cluster", strings.Join(cluster, ","), "--initial-cluster-state", "new",
+			"--heartbeat-interval", "20", "--election-timeout", "200", "--logger", "zap", "--log-level", "error",
+		)}
+		servers[i] = s
+		s.Start()
+		t.Cleanup(s.Kill)
+	}
 	return servers
 }
 
@@ -95,7 +113,7 @@ func freeAddress(t testing.TB) string {
 // Start starts the member again, with the data that it has.
 func (s *Server) Start() {
 	s.t.Helper()
-	s.cmd = exec.Command("etcd", s.args...)
+	s.cmd = exec.Command(s.line[0], s.line[1:]...)
 	s.cmd.Stderr = os.Stderr
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(s.t, s.cmd.Start(), "Debian's package etcd-server has it")
