@@ -42,8 +42,9 @@ func robotCommand(log *slog.Logger) *cobra.Command {
 	return &cobra.Command{
 		Use: "robot", Args: cobra.NoArgs, Short: "Be one robot",
 		Long: "Be one robot, as the environment describes it: ROBOT_ID, ROBOT_NAMESPACE,\n" +
-			"ROS_DOMAIN_ID, CYCLONEDDS_URI, SIM_INDEX (its way through the hall), SIM_VERSION and\n" +
-			"SIM_FAULT (silent, crash, mute).",
+			"ROS_DOMAIN_ID, CYCLONEDDS_URI, SIM_INDEX (its way through the hall), SIM_VERSION,\n" +
+			"SIM_FAULT (silent, crash, mute) and SIM_JOURNAL (a directory in which it notes when it\n" +
+			"begins and ends, and whether another process of the same robot runs).",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := robot.FromEnvironment(os.Getenv)
 			if err != nil {

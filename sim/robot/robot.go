@@ -41,7 +41,8 @@ type Options struct {
 	Index     int // its way through the hall
 	Version   string
 	Fault     Fault
-	NoMap     bool // publishes no map
+	NoMap     bool   // publishes no map
+	Journal   string // directory for its account of itself; none when empty
 	Log       *slog.Logger
 }
 
@@ -50,7 +51,7 @@ type Options struct {
 func FromEnvironment(get func(string) string) (Options, error) {
 	o := Options{
 		ID: get("ROBOT_ID"), Namespace: get("ROBOT_NAMESPACE"),
-		Version: get("SIM_VERSION"), Fault: Fault(get("SIM_FAULT")),
+		Version: get("SIM_VERSION"), Fault: Fault(get("SIM_FAULT")), Journal: get("SIM_JOURNAL"),
 	}
 	if o.ID == "" {
 		return o, fmt.Errorf("ROBOT_ID is not set")
@@ -113,6 +114,13 @@ type topic struct {
 // Run is the robot, until ctx ends.
 func Run(ctx context.Context, o Options) error {
 	o.Log.Info("robot begins", "robot", o.ID, "namespace", o.Namespace, "domain", o.Domain, "version", o.Version)
+	if o.Journal != "" {
+		j, err := openJournal(o.Journal, o.ID)
+		if err != nil {
+			return fmt.Errorf("robot %s: %w", o.ID, err)
+		}
+		defer j.close()
+	}
 	switch o.Fault {
 	case FaultSilent:
 		<-ctx.Done()
