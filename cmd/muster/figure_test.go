@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,13 +22,6 @@ import (
 
 // rounds is how often each of two ways is measured.
 const rounds = 10
-
-func summary(all []time.Duration) (median time.Duration, text string) {
-	slices.Sort(all)
-	median = all[len(all)/2]
-	return median, fmt.Sprintf("%v (%v … %v)", median.Round(time.Millisecond),
-		all[0].Round(time.Millisecond), all[len(all)-1].Round(time.Millisecond))
-}
 
 // longest is the longest gap in a robot's odometry since a time.
 func (w *world) longest(robot string, since time.Time) (longest time.Duration) {
@@ -75,6 +67,16 @@ func TestFigureDowntime(t *testing.T) {
 	a, textA := summary(replaced)
 	b, textB := summary(restarted)
 	t.Logf("figure: gap in odometry: rollout %s, docker stop && docker start %s, ratio %.2f", textA, textB, float64(a)/float64(b))
+}
+
+// From the acting manager's SIGKILL, in the middle of a robot, to the next call by
+// which its successor changes something on an engine.
+func TestFigureTakeover(t *testing.T) {
+	s := newSite(t)
+	for round := range rounds {
+		s.try(t, named(t, []string{"replacing: before the old one is stopped", "replacing: after the new one is started"}[round%2]), managerKilled, 0)
+	}
+	s.figureTakeover(t)
 }
 
 // What a manager costs that follows six robots.
