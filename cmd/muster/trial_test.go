@@ -22,6 +22,7 @@ type trial struct {
 	survivor      *managerHost // who is asked how it goes on
 	held          held
 	late          bool        // the held call goes on when the rollout has ended
+	stray         bool        // that call left something behind
 	member        *memberHost // the etcd that was struck
 
 	digest string
@@ -74,8 +75,19 @@ func (s *site) try(t *testing.T, p point, f fault, robot int) {
 	ended := time.Now()
 	mend()
 	y.sameEnd(end)
+	if y.stray {
+		y.sweep()
+	}
 	t.Logf("%v until it strikes, %v until the end, %v until all is mended", struck.Sub(y.began).Round(time.Millisecond),
 		ended.Sub(struck).Round(time.Millisecond), time.Since(ended).Round(time.Millisecond))
+}
+
+// sweep insists that the next rollout removes what was left behind.
+func (y *trial) sweep() {
+	repository, digest := y.site.push("")
+	end := y.survivor.awaitEnd(y.survivor.rollOut(y.site.spec(repository+"@"+digest, false)))
+	require.Equal(y.t, rollout.StateCompleted, end.State, end.Reason)
+	y.site.look(y.t)
 }
 
 func (y *trial) robot() *robotHost { return y.site.robots[y.index] }
