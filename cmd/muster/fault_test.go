@@ -101,8 +101,9 @@ func (y *trial) away() {
 	}
 }
 
-// wakes insists that a manager that was away sees that its time has passed, and
-// does nothing more.
+// wakes insists that a manager that was away sees that its time has passed. A
+// process that was frozen may do the one call that was next before it knows how
+// long it slept; the names on the engine make that harmless, and none follows.
 func (y *trial) wakes(wake func()) {
 	for _, p := range y.acting.proxies {
 		p.Calls()
@@ -110,9 +111,11 @@ func (y *trial) wakes(wake func()) {
 	wake()
 	y.acting.eventually("the manager that was away gives its office up", func() bool { return !leads(y.acting) })
 	y.acting.awaitReady()
+	var after []string
 	for _, p := range y.acting.proxies {
-		assert.Empty(y.t, acts(p), "it no longer acts")
+		after = append(after, acts(p)...)
 	}
+	assert.LessOrEqual(y.t, len(after), 1, "it no longer acts: %v", after)
 }
 
 // killEngine kills the robot's engine, with its containerd, and starts it again.
