@@ -63,9 +63,10 @@ bench: ## the benchmarks, each beside a peer of its own run
 	@mkdir -p .cache && go test -tags bench -count 1 -p 1 -run TestFigure -timeout 40m -v ./cmd/muster ./internal/dds ./internal/docker >.cache/figures.log 2>&1; \
 	  status=$$?; grep -E 'figure|^(ok|FAIL|---)|Error' .cache/figures.log; exit $$status
 
-soak: ## the tests that search at random, for longer
+soak: ## the tests that search at random, for longer, and every fault at every point of a rollout
 	go test -race -timeout 60m -run 'Test.*' -rapid.checks=5000 ./internal/ros ./internal/stream
 	go test -timeout 120m -run '$(SEARCHES)' -v ./internal/rollout -schedules 1000000 -simulations 200000
+	go test -timeout 180m -run TestFaults -v ./cmd/muster -faults
 
 image: ## the container image
 	docker build -t muster:$(VERSION) --target muster --build-arg VERSION=$(VERSION) .

@@ -43,8 +43,9 @@ func robotCommand(log *slog.Logger) *cobra.Command {
 		Use: "robot", Args: cobra.NoArgs, Short: "Be one robot",
 		Long: "Be one robot, as the environment describes it: ROBOT_ID, ROBOT_NAMESPACE,\n" +
 			"ROS_DOMAIN_ID, CYCLONEDDS_URI, SROS 2's ROS_SECURITY_… variables, SIM_INDEX (its way\n" +
-			"through the hall), SIM_HZ (of its odometry, 10), SIM_VERSION and SIM_FAULT (silent,\n" +
-			"crash, mute).",
+			"through the hall), SIM_HZ (of its odometry, 10), SIM_VERSION, SIM_FAULT (silent, crash,\n" +
+			"mute) and SIM_JOURNAL (a directory in which it notes when it begins and ends, and whether\n" +
+			"another process of the same robot runs).",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := robot.FromEnvironment(os.Getenv)
 			if err != nil {

@@ -26,13 +26,6 @@ import (
 // rounds is how often each of two ways is measured.
 const rounds = 11
 
-func summary(all []time.Duration) (median time.Duration, text string) {
-	slices.Sort(all)
-	median = all[len(all)/2]
-	return median, fmt.Sprintf("%v (%v … %v)", median.Round(time.Millisecond),
-		all[0].Round(time.Millisecond), all[len(all)-1].Round(time.Millisecond))
-}
-
 // steady is a time between two samples that is no gap yet: some periods, because
 // the machine is shared.
 const steady = 60 * time.Millisecond
@@ -93,6 +86,16 @@ func TestFigureGapInOdometry(t *testing.T) {
 	t.Logf("figure: gap in odometry: rollout %s, docker stop && docker start %s, ratio %.2f (%.2f … %.2f)",
 		replaced, restarted, ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
 	assert.LessOrEqual(t, ratios[len(ratios)/2], 1.05)
+}
+
+// From the acting manager's SIGKILL, in the middle of a robot, to the next call by
+// which its successor changes something on an engine.
+func TestFigureTakeover(t *testing.T) {
+	s := newSite(t)
+	for round := range rounds {
+		s.try(t, named(t, []string{"replacing: before the old one is stopped", "replacing: after the new one is started"}[round%2]), managerKilled, 0)
+	}
+	s.figureTakeover(t)
 }
 
 // What a manager costs that follows six robots.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -172,12 +173,14 @@ func (w *world) only(robot string) container.InspectResponse {
 
 // manager is a manager in a process of its own.
 type manager struct {
-	t    testing.TB
-	url  string
-	file string
-	log  *bytes.Buffer
-	cmd  *exec.Cmd
-	done chan struct{}
+	t     testing.TB
+	url   string
+	http  *http.Client
+	enter []string // the words that run a command where the manager is
+	file  string
+	log   *output
+	cmd   *exec.Cmd
+	done  chan struct{}
 }
 
 // settings are what a test sets in a manager's configuration.
@@ -196,19 +199,28 @@ func (w *world) manager(s settings) *manager {
 		cfg["engines"] = []settings{{"name": "engine", "url": w.engine.URL()}}
 	}
 	maps.Copy(cfg, s)
-	text, err := json.MarshalIndent(cfg, "", " ")
-	require.NoError(w.t, err)
-	m := &manager{t: w.t, url: "http://" + listen, file: filepath.Join(w.t.TempDir(), "muster.yaml")}
-	require.NoError(w.t, os.WriteFile(m.file, text, 0o600))
-	w.t.Cleanup(func() {
-		m.stop()
-		if w.t.Failed() {
-			w.t.Logf("the log of %s:\n%s", m.url, m.log)
-		}
-	})
-	m.log = &bytes.Buffer{}
+	m := &manager{t: w.t, url: "http://" + listen, http: http.DefaultClient}
+	m.configure(cfg)
 	m.start()
 	return m
+}
+
+// configure writes the manager's configuration and has it stopped with the test.
+func (m *manager) configure(cfg settings) {
+	m.t.Helper()
+	text, err := json.MarshalIndent(cfg, "", " ")
+	require.NoError(m.t, err)
+	m.file = filepath.Join(m.t.TempDir(), "muster.yaml")
+	require.NoError(m.t, os.WriteFile(m.file, text, 0o600))
+	m.log = &output{}
+	t := m.t // m.t may be another by then
+	t.Cleanup(func() {
+		m.t = t
+		m.stop()
+		if t.Failed() {
+			t.Logf("the log of %s:\n%s", m.url, m.log)
+		}
+	})
 }
 
 func freeAddress(t testing.TB) string {
@@ -221,7 +233,15 @@ func freeAddress(t testing.TB) string {
 // start starts the manager, again with the same configuration after an end.
 func (m *manager) start() {
 	m.t.Helper()
-	m.cmd = exec.Command(program(m.t, "muster"), "serve", "--config", m.file)
+	m.launch()
+	m.awaitReady()
+}
+
+// launch starts the manager's process.
+func (m *manager) launch() {
+	m.t.Helper()
+	line := append(slices.Clone(m.enter), program(m.t, "muster"), "serve", "--config", m.file)
+	m.cmd = exec.Command(line[0], line[1:]...)
 	m.cmd.Stdout, m.cmd.Stderr = m.log, m.log
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(m.t, m.cmd.Start())
@@ -230,8 +250,12 @@ func (m *manager) start() {
 		_ = cmd.Wait()
 		close(done)
 	}(m.cmd, m.done)
+}
+
+func (m *manager) awaitReady() {
+	m.t.Helper()
 	m.eventually("the manager is ready", func() bool {
-		resp, err := http.Get(m.url + "/health/ready")
+		resp, err := m.http.Get(m.url + "/health/ready")
 		if err != nil {
 			return false
 		}
@@ -248,6 +272,9 @@ func (m *manager) kill() {
 
 // stop ends the manager in order, and insists that it does.
 func (m *manager) stop() {
+	if m.done == nil {
+		return // it never began
+	}
 	select {
 	case <-m.done:
 		return
@@ -286,7 +313,7 @@ func (m *manager) call(method, path string, in, out any) (status int, body strin
 	req, err := http.NewRequestWithContext(ctx, method, m.url+"/api/v1"+path, send)
 	require.NoError(m.t, err)
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := m.http.Do(req)
 	require.NoError(m.t, err)
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)

@@ -2,6 +2,7 @@ package etcd_test
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -83,6 +84,33 @@ func TestATermEndsBeforeItsLeaseDoes(t *testing.T) {
 	assert.Less(t, took, ttl, "counted from the last renewal, which was before the freeze")
 	server.Thaw()
 	_ = term.Resign(context.Background())
+}
+
+// A member of three that hangs is no reason to lose the term: the others renew
+// its lease, whichever of them hangs.
+func TestATermOutlivesAFrozenMember(t *testing.T) {
+	for frozen := range 3 {
+		t.Run(fmt.Sprint("member ", frozen), func(t *testing.T) {
+			t.Parallel()
+			var endpoints []string
+			cluster := etcdtest.StartCluster(t, 3)
+			for _, s := range cluster {
+				endpoints = append(endpoints, s.Endpoint)
+			}
+			c := etcdtest.Dial(t, "a", ttl, endpoints...)
+			held, term, err := etcd.Elector{Client: c}.Campaign(t.Context())
+			require.NoError(t, err)
+			cluster[frozen].Freeze()
+			defer cluster[frozen].Thaw()
+			select {
+			case <-held.Done():
+				assert.Fail(t, "the term was lost", "%v", context.Cause(held))
+			case <-time.After(4 * ttl):
+			}
+			cluster[frozen].Thaw()
+			_ = term.Resign(context.Background())
+		})
+	}
 }
 
 func TestALockIsRefusedToAStaleTerm(t *testing.T) {

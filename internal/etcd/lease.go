@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -49,33 +50,61 @@ func (c *Client) grant(ctx context.Context) (*lease, error) {
 // etcd may give it to another.
 func (l *lease) safe() time.Duration { return l.ttl - l.ttl/5 }
 
-// keep renews the lease until it is stopped or lost.
+// keep renews the lease until it is stopped or lost. A try that gets no answer
+// does not hold the next one up, which goes to another member of the cluster:
+// etcd's client takes them in turn, and needs 8 s to see that one hangs.
 func (l *lease) keep(ctx context.Context, stamp time.Time) {
 	defer close(l.done)
+	ctx, cancel := context.WithCancel(ctx)
+	var tries sync.WaitGroup
+	defer func() { cancel(); tries.Wait() }()
+	renewed := make(chan renewal)
+	tick := time.NewTicker(l.ttl / 4)
+	defer tick.Stop()
 	for {
 		left := l.safe() - age(stamp)
 		if left <= 0 {
 			l.end(errLost)
 			return
 		}
-		if !pause(ctx, min(l.ttl/4, left)) {
+		late := time.NewTimer(left)
+		select {
+		case <-ctx.Done():
+			late.Stop()
 			return
+		case <-late.C:
+		case <-tick.C:
+			if left = l.safe() - age(stamp); left > 0 {
+				tries.Go(func() { l.renew(ctx, left, renewed) })
+			}
+		case r := <-renewed:
+			switch {
+			case r.err == nil && r.sent.After(stamp):
+				stamp = r.sent
+			case errors.Is(r.err, rpctypes.ErrLeaseNotFound):
+				stamp = time.Time{} // it has gone
+			}
 		}
-		left = l.safe() - age(stamp)
-		if left <= 0 {
-			continue
-		}
-		sent := time.Now()
-		call, cancel := context.WithTimeout(ctx, left)
-		_, err := l.c.kv.KeepAliveOnce(call, l.id)
-		cancel()
-		switch {
-		case err == nil:
-			stamp = sent
-		case errors.Is(err, rpctypes.ErrLeaseNotFound):
-			l.end(errLost)
-			return
-		}
+		late.Stop()
+	}
+}
+
+// renewal is the answer to a try.
+type renewal struct {
+	sent time.Time
+	err  error
+}
+
+// renew tries once. There are at most four tries at a time: each ends with what
+// was left of the lease when it began.
+func (l *lease) renew(ctx context.Context, left time.Duration, renewed chan<- renewal) {
+	sent := time.Now()
+	call, cancel := context.WithTimeout(ctx, left)
+	defer cancel()
+	_, err := l.c.kv.KeepAliveOnce(call, l.id)
+	select {
+	case renewed <- renewal{sent, err}:
+	case <-ctx.Done():
 	}
 }
 
@@ -84,12 +113,6 @@ func (l *lease) keep(ctx context.Context, stamp time.Time) {
 func age(t time.Time) time.Duration {
 	now := time.Now()
 	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
-}
-
-// pause waits; false when ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	sleep(ctx, d)
-	return ctx.Err() == nil
 }
 
 // revoke gives the lease back, with all keys under it, and waits for the keeper.

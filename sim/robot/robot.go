@@ -44,8 +44,9 @@ type Options struct {
 	Index     int // its way through the hall
 	Version   string
 	Fault     Fault
-	Hz        int  // of its odometry; 10 when 0
-	NoMap     bool // publishes no map
+	Hz        int    // of its odometry; 10 when 0
+	NoMap     bool   // publishes no map
+	Journal   string // directory for its account of itself; none when empty
 	// Security lets it into a secured domain; nil joins an open one.
 	Security *dds.Security
 	Log      *slog.Logger
@@ -56,7 +57,7 @@ type Options struct {
 func FromEnvironment(get func(string) string) (Options, error) {
 	o := Options{
 		ID: get("ROBOT_ID"), Namespace: get("ROBOT_NAMESPACE"),
-		Version: get("SIM_VERSION"), Fault: Fault(get("SIM_FAULT")),
+		Version: get("SIM_VERSION"), Fault: Fault(get("SIM_FAULT")), Journal: get("SIM_JOURNAL"),
 	}
 	if o.ID == "" {
 		return o, fmt.Errorf("ROBOT_ID is not set")
@@ -136,6 +137,13 @@ type topic struct {
 // Run is the robot, until ctx ends.
 func Run(ctx context.Context, o Options) error {
 	o.Log.Info("robot begins", "robot", o.ID, "namespace", o.Namespace, "domain", o.Domain, "version", o.Version)
+	if o.Journal != "" {
+		j, err := openJournal(o.Journal, o.ID)
+		if err != nil {
+			return fmt.Errorf("robot %s: %w", o.ID, err)
+		}
+		defer j.close()
+	}
 	switch o.Fault {
 	case FaultSilent:
 		<-ctx.Done()

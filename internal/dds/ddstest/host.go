@@ -42,22 +42,38 @@ func (h *Host) Listen(network, address string) (l net.Listener, err error) {
 // inside calls f on a thread in the host's network. What is opened there stays
 // there, whoever uses it later.
 func (h *Host) inside(f func() error) error {
-	ended := make(chan error, 1)
-	go func() {
-		// Never unlocked: the thread ends with this goroutine.
-		runtime.LockOSThread()
-		ns, err := os.Open(namespaces + h.name)
-		if err == nil {
-			defer ns.Close()
-			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
-		}
-		if err != nil {
-			ended <- fmt.Errorf("enter network namespace %s: %w", h.name, err)
-			return
-		}
-		ended <- f()
-	}()
-	return <-ended
+	runtime.LockOSThread()
+	own, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	defer own.Close()
+	if err := enter(namespaces + h.name); err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	err = f()
+	// The thread goes back and lives on: its end would be taken for the test's by
+	// processes that it once started with a parent-death signal.
+	if err := unix.Setns(int(own.Fd()), unix.CLONE_NEWNET); err != nil {
+		panic(fmt.Sprintf("leave network namespace %s: %v", h.name, err))
+	}
+	runtime.UnlockOSThread()
+	return err
+}
+
+// enter moves this thread into a network namespace.
+func enter(path string) error {
+	ns, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("enter network namespace %s: %w", path, err)
+	}
+	return nil
 }
 
 // sweep removes the namespaces of tests that were killed: their names begin

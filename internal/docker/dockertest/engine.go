@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,7 +22,7 @@ import (
 type Engine struct {
 	dir  string
 	lock *os.File // held on the directory while the test lives
-	args []string
+	line []string
 	cmd  *exec.Cmd
 	done chan struct{} // closed when cmd has ended
 	log  *os.File
@@ -30,7 +31,14 @@ type Engine struct {
 // StartEngine starts an engine that ends with the test.
 func StartEngine(t testing.TB, flags ...string) *Engine {
 	t.Helper()
-	e, err := NewEngine(flags...)
+	return StartEngineAt(t, nil, flags...)
+}
+
+// StartEngineAt starts an engine behind the words of a command that puts it
+// somewhere, as into a network namespace, and becomes it.
+func StartEngineAt(t testing.TB, enter []string, flags ...string) *Engine {
+	t.Helper()
+	e, err := newEngine(enter, flags)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +52,9 @@ func StartEngine(t testing.TB, flags ...string) *Engine {
 
 // NewEngine starts an engine; the caller ends it with Close. Further flags are
 // given to dockerd as they are.
-func NewEngine(flags ...string) (*Engine, error) {
+func NewEngine(flags ...string) (*Engine, error) { return newEngine(nil, flags) }
+
+func newEngine(enter, flags []string) (*Engine, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("these tests start a Docker Engine, which needs root")
 	}
@@ -64,12 +74,12 @@ func NewEngine(flags ...string) (*Engine, error) {
 	if err := os.WriteFile(e.path("daemon.json"), []byte("{}"), 0o600); err != nil {
 		return nil, err
 	}
-	e.args = append([]string{
-		"--config-file", e.path("daemon.json"), "--host", e.URL(),
+	e.line = slices.Concat(enter, []string{
+		"dockerd", "--config-file", e.path("daemon.json"), "--host", e.URL(),
 		"--data-root", e.path("data"), "--exec-root", e.path("exec"), "--pidfile", e.path("pid"),
 		"--cgroup-parent", "/" + filepath.Base(dir),
 		"--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
-	}, flags...)
+	}, flags)
 	if e.log, err = os.Create(e.path("log")); err != nil {
 		return nil, err
 	}
@@ -90,7 +100,7 @@ func (e *Engine) Start() error {
 	if err := e.forgetPids(); err != nil {
 		return err
 	}
-	e.cmd = exec.Command("dockerd", e.args...)
+	e.cmd = exec.Command(e.line[0], e.line[1:]...)
 	e.cmd.Stdout, e.cmd.Stderr = e.log, e.log
 	// A session of its own, so that an interrupt of the test does not end the
 	// engine before its containers are removed. When the test is killed the

@@ -20,7 +20,7 @@ import (
 // Proxy stands in front of an engine and passes everything on, streams and
 // upgraded connections included, except where a rule says otherwise.
 type Proxy struct {
-	dir  string
+	at   net.Addr
 	stop context.CancelFunc
 	done context.Context
 
@@ -63,12 +63,18 @@ func StartProxy(t testing.TB, socket string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{dir: dir}
-	p.done, p.stop = context.WithCancel(context.Background())
-	l, err := net.Listen("unix", p.Socket())
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	l, err := net.Listen("unix", filepath.Join(dir, "sock"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return StartProxyAt(t, l, socket)
+}
+
+// StartProxyAt starts a proxy that listens where l does.
+func StartProxyAt(t testing.TB, l net.Listener, socket string) *Proxy {
+	p := &Proxy{at: l.Addr()}
+	p.done, p.stop = context.WithCancel(context.Background())
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}
@@ -84,16 +90,15 @@ func StartProxy(t testing.TB, socket string) *Proxy {
 		_ = srv.Close()
 		<-ended
 		transport.CloseIdleConnections()
-		_ = os.RemoveAll(dir)
 	})
 	return p
 }
 
-// URL is the proxy's address, unix:///….
-func (p *Proxy) URL() string { return "unix://" + p.Socket() }
+// URL is the proxy's address, unix:///… or tcp://….
+func (p *Proxy) URL() string { return p.at.Network() + "://" + p.at.String() }
 
-// Socket is the path of the proxy's socket.
-func (p *Proxy) Socket() string { return filepath.Join(p.dir, "sock") }
+// Socket is the path of the proxy's socket, or its TCP address.
+func (p *Proxy) Socket() string { return p.at.String() }
 
 // Set replaces the rules. The first rule that matches a request acts on it.
 func (p *Proxy) Set(rules ...Rule) {
@@ -159,7 +164,10 @@ const (
 // method whose path, without the API version, matches. Kill the caller when it
 // is Reached, and it has crashed at exactly this line. What is held when the
 // caller goes away never reaches the engine.
-func (p *Proxy) Hold(when When, method, path string) *Held {
+func (p *Proxy) Hold(when When, method, path string) *Held { return p.HoldNext(0, when, method, path) }
+
+// HoldNext is Hold for the request after skip others that match.
+func (p *Proxy) HoldNext(skip int, when When, method, path string) *Held {
 	reached, end := make(chan struct{}), make(chan struct{})
 	h := &Held{Reached: reached, end: end}
 	wait := func(r *http.Request) {
@@ -170,7 +178,7 @@ func (p *Proxy) Hold(when When, method, path string) *Held {
 		case <-p.done.Done():
 		}
 	}
-	rule := Rule{Method: method, Path: regexp.MustCompile(path), Times: 1}
+	rule := Rule{Method: method, Path: regexp.MustCompile(path), Skip: skip, Times: 1}
 	if when == AfterEngine {
 		rule.After = wait
 	} else {

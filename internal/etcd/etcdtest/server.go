@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -54,9 +55,15 @@ type Server struct {
 	Endpoint string
 
 	t    testing.TB
-	args []string
+	line []string
 	cmd  *exec.Cmd
 	done chan struct{}
+}
+
+// Place is where a member runs.
+type Place struct {
+	Client, Peer string   // its addresses, host:port
+	Enter        []string // the words that run a command there; none for here
 }
 
 // Start starts a cluster of one.
@@ -65,7 +72,7 @@ func Start(t testing.TB) *Server { return StartCluster(t, 1)[0] }
 // StartCluster starts a cluster of n members and waits until it answers.
 func StartCluster(t testing.TB, n int) []*Server {
 	t.Helper()
-	servers := startMembers(t, n, "http")
+	servers := StartClusterAt(t, here(t, n)...)
 	awaitHealth(t, Dial(t, "probe", time.Second, servers[0].Endpoint))
 	return servers
 }
@@ -78,7 +85,7 @@ func StartSecureCluster(t testing.TB, n int) ([]*Server, *tlstest.Authority) {
 	a := tlstest.NewAuthority(t)
 	a.IssueServer("server")
 	a.IssueClient("manager")
-	servers := startMembers(t, n, "https",
+	servers := startMembers(t, "https", here(t, n),
 		"--cert-file", a.Path("server.pem"), "--key-file", a.Path("server-key.pem"),
 		"--trusted-ca-file", a.Path("ca.pem"), "--client-cert-auth",
 		"--peer-cert-file", a.Path("server.pem"), "--peer-key-file", a.Path("server-key.pem"),
@@ -87,28 +94,44 @@ func StartSecureCluster(t testing.TB, n int) ([]*Server, *tlstest.Authority) {
 	return servers, a
 }
 
-func startMembers(t testing.TB, n int, scheme string, args ...string) []*Server {
+// StartClusterAt starts a cluster with a member in each place and does not wait
+// for it.
+func StartClusterAt(t testing.TB, places ...Place) []*Server {
 	t.Helper()
-	type member struct{ name, client, peer string }
-	members, cluster := make([]member, n), make([]string, n)
-	for i := range members {
-		m := member{fmt.Sprintf("m%d", i), scheme + "://" + freeAddress(t), scheme + "://" + freeAddress(t)}
-		members[i], cluster[i] = m, m.name+"="+m.peer
+	return startMembers(t, "http", places)
+}
+
+func startMembers(t testing.TB, scheme string, places []Place, args ...string) []*Server {
+	t.Helper()
+	cluster := make([]string, len(places))
+	for i, p := range places {
+		cluster[i] = fmt.Sprintf("m%d=%s://%s", i, scheme, p.Peer)
 	}
-	servers := make([]*Server, n)
-	for i, m := range members {
-		s := &Server{Endpoint: m.client, t: t, args: append([]string{
-			"--name", m.name, "--data-dir", filepath.Join(t.TempDir(), m.name),
-			"--listen-client-urls", m.client, "--advertise-client-urls", m.client,
-			"--listen-peer-urls", m.peer, "--initial-advertise-peer-urls", m.peer,
+	servers := make([]*Server, len(places))
+	for i, p := range places {
+		name, client, peer := fmt.Sprintf("m%d", i), scheme+"://"+p.Client, scheme+"://"+p.Peer
+		s := &Server{Endpoint: client, t: t, line: append(slices.Clone(p.Enter), "etcd",
+			"--name", name, "--data-dir", filepath.Join(t.TempDir(), name),
+			"--listen-client-urls", client, "--advertise-client-urls", client,
+			"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
 			"--initial-cluster", strings.Join(cluster, ","), "--initial-cluster-state", "new",
 			"--heartbeat-interval", "20", "--election-timeout", "200", "--logger", "zap", "--log-level", "error",
-		}, args...)}
+		)}
+		s.line = append(s.line, args...)
 		servers[i] = s
 		s.Start()
 		t.Cleanup(s.Kill)
 	}
 	return servers
+}
+
+// here are n places on this machine.
+func here(t testing.TB, n int) []Place {
+	places := make([]Place, n)
+	for i := range places {
+		places[i] = Place{Client: freeAddress(t), Peer: freeAddress(t)}
+	}
+	return places
 }
 
 func awaitHealth(t testing.TB, c *etcd.Client) {
@@ -158,7 +181,7 @@ func freeAddress(t testing.TB) string {
 // Start starts the member again, with the data that it has.
 func (s *Server) Start() {
 	s.t.Helper()
-	s.cmd = exec.Command("etcd", s.args...)
+	s.cmd = exec.Command(s.line[0], s.line[1:]...)
 	s.cmd.Stderr = os.Stderr
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(s.t, s.cmd.Start(), "Debian's package etcd-server has it")
