@@ -18,6 +18,9 @@ func (r *Registry) seen(at At, receive time.Time) *entry {
 }
 
 func (r *Registry) applyPose(now time.Time, o PoseObserved) {
+	if !o.Pose.Finite() {
+		return
+	}
 	e := r.byAt[o.At]
 	if e == nil { // only a robot has a pose
 		if e = r.claim(now, "", o.At, SourceDomain); e == nil {
@@ -46,6 +49,7 @@ func (r *Registry) applyBattery(now time.Time, o BatteryObserved) {
 	if e == nil {
 		return
 	}
+	o.Battery.forgetNotFinite()
 	old := e.robot.Battery
 	e.robot.Battery = &o.Battery
 	if old == nil || old.Status != o.Battery.Status || percent(old.Charge) != percent(o.Battery.Charge) {
@@ -168,6 +172,11 @@ func (r *Registry) applyTopics(o TopicsObserved) {
 			or.topics = o.Topics
 		}
 		return
+	}
+	for i := range o.Topics {
+		if t := &o.Topics[i]; !finite(t.Hz) || !finite(t.UsualHz) {
+			t.Hz, t.UsualHz = 0, 0
+		}
 	}
 	changed := !slices.EqualFunc(e.robot.Topics, o.Topics, sameTopic)
 	e.robot.Topics = o.Topics

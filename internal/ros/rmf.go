@@ -17,10 +17,6 @@ func poseOf(r *rmf_fleet_msgs.RobotState, s Sample) fleet.Pose {
 	}
 }
 
-func finitePose(r *rmf_fleet_msgs.RobotState) error {
-	return finite(r.TypeName(), float64(r.Location.X), float64(r.Location.Y), float64(r.Location.Yaw))
-}
-
 // batteryOf is its battery; Open-RMF counts in percent.
 func batteryOf(r *rmf_fleet_msgs.RobotState, s Sample) fleet.Battery {
 	b := fleet.Battery{Charge: known(r.BatteryPercent / 100), Status: "discharging", Receive: receiveTime(s)}

@@ -75,7 +75,9 @@ func (f *Follower) observe(dst []fleet.Observation, r *part, s Sample) ([]fleet.
 		if err != nil || p == nil {
 			return dst, err
 		}
-		dst = append(dst, fleet.PoseObserved{At: at, Pose: *p})
+		if dst, err = appendPose(dst, at, *p, r.typ); err != nil {
+			return dst, err
+		}
 		if r.role == RoleRobotState {
 			dst = append(dst, fleet.BatteryObserved{At: at, Battery: batteryOf(&d.robot, s)})
 		}
@@ -118,6 +120,15 @@ func appendUnless(err error, dst []fleet.Observation, o fleet.Observation) ([]fl
 	return append(dst, o), nil
 }
 
+// appendPose is where all poses pass: none that JSON cannot hold goes on, be it
+// that its source told so or that frames far apart were composed.
+func appendPose(dst []fleet.Observation, at fleet.At, p fleet.Pose, typ string) ([]fleet.Observation, error) {
+	if !p.Finite() {
+		return dst, notFinite(typ)
+	}
+	return append(dst, fleet.PoseObserved{At: at, Pose: p}), nil
+}
+
 func receiveTime(s Sample) time.Time { return time.Unix(0, s.Receive).UTC() }
 
 // pose decodes one of the sources of a pose; nil when a better source speaks.
@@ -136,7 +147,7 @@ func (f *Follower) pose(r *part, s Sample) (*fleet.Pose, error) {
 		}
 	case RoleRobotState:
 		if err = f.decoded.robot.UnmarshalCDR(s.CDR); err == nil {
-			p, err = t.moved(poseOf(&f.decoded.robot, s)), finitePose(&f.decoded.robot)
+			p = t.moved(poseOf(&f.decoded.robot, s))
 		}
 	default:
 		var ok bool
@@ -153,7 +164,7 @@ func (f *Follower) pose(r *part, s Sample) (*fleet.Pose, error) {
 
 // observeFleet takes Open-RMF's state of many robots: each is a robot in the
 // topic's namespace, by its name.
-func (f *Follower) observeFleet(dst []fleet.Observation, namespace string, s Sample) ([]fleet.Observation, error) {
+func (f *Follower) observeFleet(dst []fleet.Observation, namespace string, s Sample) (_ []fleet.Observation, bad error) {
 	m := &f.decoded.fleet
 	if err := m.UnmarshalCDR(s.CDR); err != nil {
 		return dst, err
@@ -161,19 +172,22 @@ func (f *Follower) observeFleet(dst []fleet.Observation, namespace string, s Sam
 	for i := range m.Robots {
 		r := &m.Robots[i]
 		ns := Join(namespace, r.Name)
-		if !ValidName(ns) || finitePose(r) != nil {
+		if !ValidName(ns) {
 			continue
 		}
-		at := f.at(ns)
-		dst = append(dst, fleet.PoseObserved{At: at, Pose: f.track(ns).moved(poseOf(r, s))},
-			fleet.BatteryObserved{At: at, Battery: batteryOf(r, s)})
+		at, err := f.at(ns), error(nil)
+		if dst, err = appendPose(dst, at, f.track(ns).moved(poseOf(r, s)), r.TypeName()); err != nil {
+			bad = err
+			continue // the others are sound
+		}
+		dst = append(dst, fleet.BatteryObserved{At: at, Battery: batteryOf(r, s)})
 	}
-	return dst, nil
+	return dst, bad
 }
 
 // observeTF takes transforms: of one robot, or on the domain's own topic of those
 // whose frames begin with a robot's name.
-func (f *Follower) observeTF(dst []fleet.Observation, namespace string, s Sample) ([]fleet.Observation, error) {
+func (f *Follower) observeTF(dst []fleet.Observation, namespace string, s Sample) (_ []fleet.Observation, bad error) {
 	m := &f.decoded.tf
 	if err := m.UnmarshalCDR(s.CDR); err != nil {
 		return dst, err
@@ -188,10 +202,13 @@ func (f *Follower) observeTF(dst []fleet.Observation, namespace string, s Sample
 			ns = "/" + e.prefix
 		}
 		if p, ok := f.track(ns).transform(e, s); ok && f.isRobot(ns) {
-			dst = append(dst, fleet.PoseObserved{At: f.at(ns), Pose: p})
+			var err error
+			if dst, err = appendPose(dst, f.at(ns), p, m.TypeName()); err != nil {
+				bad = err
+			}
 		}
 	}
-	return dst, nil
+	return dst, bad
 }
 
 // maxTracks bounds the robots that a message can name.

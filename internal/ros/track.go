@@ -47,9 +47,14 @@ func (t *track) moved(p fleet.Pose) fleet.Pose {
 			p.Yaw = t.last.Yaw
 		}
 		sin, cos := math.Sincos(p.Yaw)
-		p.Speed, p.Turn = (cos*dx+sin*dy)/dt, wrap(p.Yaw-t.last.Yaw)/dt
+		still := p
+		if p.Speed, p.Turn = (cos*dx+sin*dy)/dt, wrap(p.Yaw-t.last.Yaw)/dt; !p.Finite() {
+			p = still // it cannot have come from there
+		}
 	}
-	t.last, t.hasLast = p, true
+	if p.Finite() { // one that is not would spoil the next one's velocity
+		t.last, t.hasLast = p, true
+	}
 	return p
 }
 
@@ -76,7 +81,6 @@ func (t *track) localised(p fleet.Pose) fleet.Pose {
 	if t.byTF != 0 && t.localAt-t.byTF < int64(10*time.Second) {
 		return p // the transform that goes with it is better
 	}
-	t.local, t.frame = true, p.Frame
 	if t.hasOdom {
 		t.align(p)
 	} else {
@@ -85,12 +89,15 @@ func (t *track) localised(p fleet.Pose) fleet.Pose {
 	return p
 }
 
-// align makes the odometry of now mean the pose p.
+// align makes the odometry of now mean the pose p, unless no finite transform does.
 func (t *track) align(p fleet.Pose) {
-	t.th = wrap(p.Yaw - t.odom.Yaw)
-	sin, cos := math.Sincos(t.th)
-	t.x = p.X - (cos*t.odom.X - sin*t.odom.Y)
-	t.y = p.Y - (sin*t.odom.X + cos*t.odom.Y)
+	th := wrap(p.Yaw - t.odom.Yaw)
+	sin, cos := math.Sincos(th)
+	x := p.X - (cos*t.odom.X - sin*t.odom.Y)
+	y := p.Y - (sin*t.odom.X + cos*t.odom.Y)
+	if finite("", x, y, th) == nil {
+		t.x, t.y, t.th, t.local, t.frame = x, y, th, true, p.Frame
+	}
 }
 
 func (t *track) motion() motion { return motion{t.odom.Speed, t.odom.Turn} }
