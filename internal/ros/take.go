@@ -85,7 +85,7 @@ func (f *Follower) observe(dst []fleet.Observation, r *part, s Sample) ([]fleet.
 	case RoleFleetState:
 		return f.observeFleet(dst, r.namespace, s)
 	case RoleTF, RoleTFStatic:
-		return f.observeTF(dst, r.namespace, s)
+		return f.observeTF(dst, r, s)
 	case RoleBattery:
 		b, err := d.decodeBattery(s)
 		return appendUnless(err, dst, fleet.BatteryObserved{At: at, Battery: b})
@@ -139,22 +139,22 @@ func (f *Follower) pose(r *part, s Sample) (*fleet.Pose, error) {
 	switch r.role {
 	case RoleOdometry:
 		if p, err = f.decoded.decodeOdometry(s); err == nil {
-			p = t.odometry(p)
+			p = t.odometry(p, nanoseconds(f.decoded.odometry.Header.Stamp), s.Receive)
 		}
 	case RolePose:
-		if p, err = f.decoded.decodePose(s, t.motion()); err == nil {
-			p = t.localised(p)
+		if p, err = f.decoded.decodePose(s, t.motion); err == nil {
+			p = t.localised(p, nanoseconds(f.decoded.pose.Header.Stamp), s.Receive)
 		}
 	case RoleRobotState:
 		if err = f.decoded.robot.UnmarshalCDR(s.CDR); err == nil {
-			p = t.moved(poseOf(&f.decoded.robot, s))
+			p = t.moved(poseOf(&f.decoded.robot, s), nanoseconds(f.decoded.robot.Location.T))
 		}
 	default:
 		var ok bool
 		if p, ok, err = f.decoded.decodeFix(s); err != nil || !ok || t.placed(s.Receive) {
 			return nil, err
 		}
-		p = t.moved(p)
+		p = t.moved(p, nanoseconds(f.decoded.fix.Header.Stamp))
 	}
 	if err != nil {
 		return nil, err
@@ -176,7 +176,7 @@ func (f *Follower) observeFleet(dst []fleet.Observation, namespace string, s Sam
 			continue
 		}
 		at, err := f.at(ns), error(nil)
-		if dst, err = appendPose(dst, at, f.track(ns).moved(poseOf(r, s)), r.TypeName()); err != nil {
+		if dst, err = appendPose(dst, at, f.track(ns).moved(poseOf(r, s), nanoseconds(r.Location.T)), r.TypeName()); err != nil {
 			bad = err
 			continue // the others are sound
 		}
@@ -187,7 +187,7 @@ func (f *Follower) observeFleet(dst []fleet.Observation, namespace string, s Sam
 
 // observeTF takes transforms: of one robot, or on the domain's own topic of those
 // whose frames begin with a robot's name.
-func (f *Follower) observeTF(dst []fleet.Observation, namespace string, s Sample) (_ []fleet.Observation, bad error) {
+func (f *Follower) observeTF(dst []fleet.Observation, r *part, s Sample) (_ []fleet.Observation, bad error) {
 	m := &f.decoded.tf
 	if err := m.UnmarshalCDR(s.CDR); err != nil {
 		return dst, err
@@ -197,7 +197,8 @@ func (f *Follower) observeTF(dst []fleet.Observation, namespace string, s Sample
 		if !ok {
 			continue
 		}
-		ns := namespace
+		e.fixed = r.role == RoleTFStatic
+		ns := r.namespace
 		if ns == "/" && e.prefix != "" {
 			ns = "/" + e.prefix
 		}
@@ -212,7 +213,7 @@ func (f *Follower) observeTF(dst []fleet.Observation, namespace string, s Sample
 }
 
 // maxTracks bounds the robots that a message can name.
-const maxTracks = 50_000
+const maxTracks = 20_000
 
 func (f *Follower) track(namespace string) *track {
 	t := f.tracks[namespace]
