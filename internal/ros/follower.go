@@ -60,7 +60,8 @@ type Follower struct {
 	calls      map[ReaderID]*pendingCall   // guarded by mu; by the reader of their replies
 	publishers map[string]*publisher       // guarded by mu; by topic and type
 	maps       map[string]*fleet.Grid      // guarded by mu; the newest of each namespace
-	tracks     map[string]*track           // likewise; by namespace
+	tracks     map[string]*track           // owned by the goroutine that takes; by namespace
+	epoch      uint64                      // likewise; grows when simulated time is set back
 	bad        map[string]uint64           // guarded by mu; samples that could not be read, by topic
 }
 

@@ -495,3 +495,15 @@ func TestRatesAreCountedInSimulatedTime(t *testing.T) {
 	close(stop)
 	running.Wait()
 }
+
+// A robot may have a simulation of its own; the domain's time is another.
+func TestOnlyTheDomainsClockIsRead(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	r := h.robot("/robot1")
+	r.advertise("clock", "rosgraph_msgs/msg/Clock", sensor)
+	r.advertise("/clock", "rosgraph_msgs/msg/Clock", sensor)
+	r.advertise("odom", "nav_msgs/msg/Odometry", plain)
+	require.Eventually(t, func() bool { return h.own.Readers("/clock") == 1 && h.own.Readers("/robot1/odom") == 1 },
+		10*time.Second, time.Millisecond)
+	assert.Zero(t, h.own.Readers("/robot1/clock"))
+}

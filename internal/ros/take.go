@@ -105,8 +105,8 @@ func (f *Follower) observe(dst []fleet.Observation, r *part, s Sample) ([]fleet.
 		return appendUnless(err, dst, fleet.MapObserved{At: at, Grid: g})
 	case RoleClock:
 		ns, err := d.decodeClock(s)
-		if err == nil {
-			f.clock.set(ns, s.Receive)
+		if err == nil && r.namespace == "/" && f.clock.set(ns, s.Receive) {
+			f.epoch++ // the simulation began anew
 		}
 		return dst, err
 	}
@@ -221,8 +221,12 @@ func (f *Follower) track(namespace string) *track {
 		if len(f.tracks) >= maxTracks {
 			clear(f.tracks)
 		}
-		t = &track{}
+		t = &track{epoch: f.epoch}
 		f.tracks[namespace] = t
+	}
+	if t.epoch != f.epoch {
+		t.epoch = f.epoch
+		t.forget()
 	}
 	return t
 }

@@ -12,6 +12,7 @@ import (
 // it carries the last one on by what odometry says, as the transform from map to
 // odom does (REP-105).
 type track struct {
+	epoch   uint64   // of the domain's clock, see Follower.epoch
 	toOdom  history  // from the map's frame to the odometry's
 	odom    history  // from the odometry's frame to the robot, by odometry or transforms
 	base    history  // from the map's frame to the robot, by transforms
