@@ -59,8 +59,8 @@ func manager(args ...int) error {
 	var poses atomic.Uint64
 	f := ros.NewFollower(p, func(_ time.Time, all ...fleet.Observation) {
 		for _, o := range all {
-			if _, ok := o.(fleet.PoseObserved); ok {
-				poses.Add(1)
+			if p, ok := o.(fleet.PosesObserved); ok {
+				poses.Add(uint64(len(p.Poses)))
 			}
 		}
 	}, ros.FollowerOptions{Limits: limits})

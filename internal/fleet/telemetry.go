@@ -17,7 +17,7 @@ func (r *Registry) seen(at At, receive time.Time) *entry {
 	return e
 }
 
-func (r *Registry) applyPose(now time.Time, o PoseObserved) {
+func (r *Registry) applyPose(now time.Time, o *PoseObserved) {
 	if !o.Pose.Finite() {
 		return
 	}
@@ -27,9 +27,11 @@ func (r *Registry) applyPose(now time.Time, o PoseObserved) {
 			return
 		}
 	}
-	r.seen(o.At, o.Pose.Receive)
-	if last := e.robot.Pose; last != nil {
-		if d := o.Pose.Receive.Sub(last.Receive); d > 0 && d < staleAfter {
+	if o.Pose.Receive.After(e.robot.LastSeen) {
+		e.robot.LastSeen = o.Pose.Receive
+	}
+	if e.posed {
+		if d := o.Pose.Receive.Sub(e.pose.Receive); d > 0 && d < staleAfter {
 			e.period += (d - e.period) / 8
 		}
 	}
@@ -39,7 +41,7 @@ func (r *Registry) applyPose(now time.Time, o PoseObserved) {
 	case e.robot.StillSince.IsZero():
 		e.robot.StillSince = o.Pose.Receive
 	}
-	e.robot.Pose = &o.Pose
+	e.pose, e.posed = o.Pose, true
 	e.robot.PoseVersion = r.nextVersion()
 	r.judge(now, e)
 }
@@ -74,7 +76,11 @@ func (r *Registry) applyDiagnostics(now time.Time, o DiagnosticsObserved) {
 	if e.robot.Diagnostics != nil {
 		old = *e.robot.Diagnostics
 	}
-	next, changed := old.with(o)
+	next, changed := old, false
+	if next.Receive = o.Receive; !e.isReported(o.Items) {
+		next, changed = old.with(o)
+		e.reported = o.Items
+	}
 	e.robot.Diagnostics = &next
 	if changed {
 		e.robot.StateVersion = r.nextVersion()
@@ -83,6 +89,11 @@ func (r *Registry) applyDiagnostics(now time.Time, o DiagnosticsObserved) {
 		r.record(diagnosticEvent(now, &e.robot))
 	}
 	r.judge(now, e)
+}
+
+// isReported reports whether these very items were the last to come.
+func (e *entry) isReported(items []Diagnostic) bool {
+	return e.robot.Diagnostics != nil && len(items) == len(e.reported) && &items[0] == &e.reported[0]
 }
 
 // maxDiagnostics bounds the components kept per robot.

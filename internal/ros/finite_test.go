@@ -82,7 +82,10 @@ func planarEdge(parent, child string, x float64) (e geometry_msgs.TransformStamp
 }
 
 // fed is a follower that is given samples by hand; all namespaces are robots'.
-type fed struct{ *Follower }
+type fed struct {
+	*Follower
+	from map[roleKey]*source
+}
 
 // alone is a transport of which nothing is asked but the domain's id.
 type alone struct{ Transport }
@@ -92,24 +95,23 @@ func (alone) DomainID() int { return 0 }
 func feeder() fed {
 	f := NewFollower(alone{}, nil, FollowerOptions{})
 	f.places.robots = map[string]bool{"/a": true, "/r": true}
-	return fed{f}
+	return fed{f, make(map[roleKey]*source)}
 }
 
 // feed gives one sample and returns the poses that it told.
-func (f fed) feed(t *testing.T, role Role, namespace string, at time.Time, m message) (poses []fleet.PoseObserved) {
+func (f fed) feed(t *testing.T, role Role, namespace string, at time.Time, m message) []fleet.PoseObserved {
 	t.Helper()
 	cdr, err := m.MarshalCDR(nil)
 	require.NoError(t, err)
-	told, err := f.observe(nil, &part{specOf(role), namespace}, Sample{Source: at.UnixNano(), Receive: at.UnixNano(), CDR: cdr})
-	if err != nil {
+	key := roleKey{namespace, role}
+	if f.from[key] == nil {
+		f.from[key] = &source{part: &part{specOf(role), namespace}, at: fleet.At{Namespace: namespace}}
+	}
+	f.told.poses, f.told.rest = nil, nil
+	if err := f.observe(f.from[key], &Sample{Source: at.UnixNano(), Receive: at.UnixNano(), CDR: cdr}); err != nil {
 		var number notFinite
 		var place offEarth
 		require.True(t, errors.As(err, &number) || errors.As(err, &place), "%v", err)
 	}
-	for _, o := range told {
-		if p, ok := o.(fleet.PoseObserved); ok {
-			poses = append(poses, p)
-		}
-	}
-	return poses
+	return f.told.poses
 }

@@ -25,7 +25,7 @@ func (e offEarth) Error() string { return "read " + string(e) + ": no such latit
 // decodeFix gives a position in metres east and north of the domain's first fix
 // (REP-103: x east, y north); false without a fix. A hall is small enough for a
 // plane.
-func (d *decoder) decodeFix(s Sample) (p fleet.Pose, ok bool, err error) {
+func (d *decoder) decodeFix(s *Sample) (p fleet.Pose, ok bool, err error) {
 	m := &d.fix
 	if err := m.UnmarshalCDR(s.CDR); err != nil {
 		return p, false, err

@@ -52,7 +52,15 @@ func follow(t *testing.T, o ros.FollowerOptions) *house {
 	h.own = h.domain.Join()
 	h.follower = ros.NewFollower(h.own, func(now time.Time, obs ...fleet.Observation) {
 		h.mu.Lock()
-		h.seen = append(h.seen, obs...)
+		for _, o := range obs {
+			if p, ok := o.(fleet.PosesObserved); ok {
+				for _, one := range p.Poses {
+					h.seen = append(h.seen, one)
+				}
+				continue
+			}
+			h.seen = append(h.seen, o)
+		}
 		h.mu.Unlock()
 		h.registry.Apply(now, obs...)
 	}, o)

@@ -61,7 +61,7 @@ func splitFrame(frame string) (prefix, name string) {
 
 // transform folds a transform in; ok says that it gives a pose, which it does
 // while no odometry is published: map → odom alone corrects the odometry.
-func (t *track) transform(e edge, s Sample) (p fleet.Pose, ok bool) {
+func (t *track) transform(e edge, s *Sample) (p fleet.Pose, ok bool) {
 	switch {
 	case e.parent == frameMap && e.child == frameOdom:
 		if !t.local || t.byTF == 0 || t.frame != e.frame {
@@ -115,7 +115,7 @@ func (t *track) forget() {
 	t.hasLast = false
 }
 
-func poseAt(at planarTransform, frame string, localised bool, s Sample) fleet.Pose {
+func poseAt(at planarTransform, frame string, localised bool, s *Sample) fleet.Pose {
 	return fleet.Pose{
 		X: at.x, Y: at.y, Yaw: wrap(at.th), Frame: frame, Localised: localised,
 		Source: time.Unix(0, s.Source).UTC(), Receive: receiveTime(s),

@@ -114,7 +114,7 @@ func TestOdometryIsCorrectedAtItsOwnStamp(t *testing.T) {
 		e := sendEdge("map", "odom", d.toOdom(s), s, 0)
 		at, ok := edgeOf(&e.edge)
 		require.True(t, ok)
-		tr.transform(at, Sample{Receive: 1})
+		tr.transform(at, &Sample{Receive: 1})
 	}
 	o, want := d.odom(100.5), d.at(100.5)
 	p := tr.odometry(fleet.Pose{X: o.x, Y: o.y, Yaw: o.th}, 100_500_000_000, 1)
