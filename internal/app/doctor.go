@@ -121,9 +121,12 @@ func (w *watched) apply(_ time.Time, observations ...fleet.Observation) {
 			if _, listed := w.robot[o.Namespace]; listed && len(o.Topics) > 0 {
 				w.robot[o.Namespace] = true
 			}
-		case fleet.PoseObserved:
-			w.data[o.Namespace]++
-			w.skew[o.Namespace] = append(w.skew[o.Namespace], o.Pose.Receive.Sub(o.Pose.Source))
+		case fleet.PosesObserved:
+			for i := range o.Poses {
+				p := &o.Poses[i]
+				w.data[p.Namespace]++
+				w.skew[p.Namespace] = append(w.skew[p.Namespace], p.Pose.Receive.Sub(p.Pose.Source))
+			}
 		case fleet.BatteryObserved:
 			w.data[o.Namespace]++
 		}

@@ -23,7 +23,7 @@ func TestTheDoctorTellsOfClocksAndSilence(t *testing.T) {
 	now := time.Now()
 	for ns, late := range map[string]time.Duration{"/good": 5 * time.Millisecond, "/slow": -90 * time.Second} {
 		w.apply(now, fleet.GraphObserved{At: fleet.At{Namespace: ns}, Robot: true})
-		w.apply(now, fleet.PoseObserved{At: fleet.At{Namespace: ns}, Pose: fleet.Pose{Source: now.Add(-late), Receive: now}})
+		w.apply(now, fleet.PosesObserved{Poses: []fleet.PoseObserved{{At: fleet.At{Namespace: ns}, Pose: fleet.Pose{Source: now.Add(-late), Receive: now}}}})
 	}
 	w.apply(now, fleet.GraphObserved{At: fleet.At{Namespace: "/mute"}, Robot: true})
 	var out bytes.Buffer

@@ -163,11 +163,12 @@ func TestFigureFlatOut(t *testing.T) {
 			t.Logf("figure: flat out, %d topics of 732 bytes, %s: %.2f µs of CPU a sample (%.2f … %.2f), %.2f × floor, %.3f allocations a sample",
 				topics, w.name, m, lo, hi, ratio(w, floor), mallocs)
 		}
-		assert.LessOrEqual(t, ratio(take, floor), 2.5, "Take costs too much")
+		assert.LessOrEqual(t, ratio(follow, floor), 2.5, "from the wire into the registry")
 		_, _, mallocs := of(take, func(f figures) float64 { return float64(f.mallocs) / float64(f.samples) })
-		assert.Less(t, mallocs, 0.01, "Take allocates for each sample")
+		assert.Less(t, mallocs, 0.01, "allocations for each sample before it is decoded")
 		b.writer.end()
 	}
+	logDDSPerf(t)
 }
 
 func TestFigureThousandRobots(t *testing.T) {
@@ -187,8 +188,8 @@ func TestFigureThousandRobots(t *testing.T) {
 		t.Logf("figure: %d robots × 12 samples/s, %s: %.1f %% of a core, %.2f µs a sample (%.2f … %.2f), %.2f × floor, %d MB, latency %v, 99th percentile %v (%v … %v)",
 			robots, w.name, share, m, lo, hi, ratio(w, floor), mem, median, at99, lo99, hi99)
 	}
-	assert.LessOrEqual(t, ratio(take, floor), 1.6, "Take costs too much")
-	// The quietest round: a late one may be another process's.
-	_, at99, _ := of(follow, func(f figures) time.Duration { return f.at99 })
+	logDDSPerf(t, "12kHz")
+	assert.LessOrEqual(t, ratio(follow, floor), 1.6, "from the wire into the registry")
+	at99, _, _ := of(follow, func(f figures) time.Duration { return f.at99 })
 	assert.LessOrEqual(t, at99, 5*time.Millisecond, "observations come late")
 }

@@ -1,61 +1,7 @@
-#include "bridge.h"
+#include "bridge_internal.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#define TAKE_MAX 32       /* samples per ready reader and turn: fairness */
-#define DRAIN_NS 3000000  /* pause between two drains of telemetry: a wake of Go costs as much as ten samples */
-#define INCOMPATIBLE_MAX 256
-
-struct queue { struct reader *head, *tail; };
-
-struct bridge {
-  dds_entity_t participant;
-  pthread_mutex_t mu;
-  pthread_cond_t samples; /* a reader is ready, or a wake */
-  pthread_cond_t idle;    /* a reader is no longer being taken from */
-  pthread_cond_t facts;
-  int closed, wake_take, wake_discover;
-  struct queue telemetry, commands;
-  int64_t drained; /* when telemetry was last drained */
-  int idle_take;   /* the consumer waits for telemetry, not only for its next drain */
-
-  /* samples that were taken and did not fit; owned by the consumer */
-  struct ddsi_serdata *rest[TAKE_MAX];
-  dds_sample_info_t rest_info[TAKE_MAX];
-  uint64_t rest_id;
-  int rest_n, rest_i;
-
-  /* discovery; the loans are owned by the discovering caller */
-  dds_entity_t builtin[3];
-  int builtin_ready;
-  void *loan[FACTS_MAX];
-  struct fact *out;
-  int loan_n, out_n;
-  dds_entity_t loan_of;
-  struct { uint64_t id; uint32_t policy; } incompatible[INCOMPATIBLE_MAX];
-  int incompatible_n;
-};
-
-struct reader {
-  struct bridge *b;
-  uint64_t id;
-  dds_entity_t topic;
-  int commands;
-  /* guarded by b->mu */
-  dds_entity_t reader; /* 0 while it is being made */
-  int queued, taking, closing;
-  struct reader *next;
-};
-
-static int64_t now_ns (void)
-{
-  struct timespec t;
-  clock_gettime (CLOCK_MONOTONIC, &t);
-  return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 /* wait_until waits on c until the monotonic time at; it returns 0 when that has
    come. */
@@ -63,61 +9,6 @@ static int wait_until (pthread_cond_t *c, pthread_mutex_t *mu, int64_t at)
 {
   struct timespec t = { .tv_sec = at / 1000000000, .tv_nsec = at % 1000000000 };
   return pthread_cond_timedwait (c, mu, &t) == 0;
-}
-
-static void push (struct queue *q, struct reader *r)
-{
-  r->next = NULL;
-  r->queued = 1;
-  if (q->tail)
-    q->tail->next = r;
-  else
-    q->head = r;
-  q->tail = r;
-}
-
-static struct reader *pop (struct queue *q)
-{
-  struct reader *r = q->head;
-  if (r == NULL)
-    return NULL;
-  q->head = r->next;
-  if (q->head == NULL)
-    q->tail = NULL;
-  r->queued = 0;
-  return r;
-}
-
-static void unlink_reader (struct queue *q, struct reader *r)
-{
-  struct queue rest = { NULL, NULL };
-  for (struct reader *x; (x = pop (q)) != NULL;)
-    if (x != r)
-      push (&rest, x);
-  *q = rest;
-  r->queued = 0;
-}
-
-static struct queue *queue_of (struct reader *r) { return r->commands ? &r->b->commands : &r->b->telemetry; }
-
-/* ready queues a reader to be taken from; the lock is held. */
-static void ready (struct reader *r)
-{
-  if (r->queued || r->closing)
-    return;
-  push (queue_of (r), r);
-  if (r->commands || r->b->idle_take)
-    pthread_cond_signal (&r->b->samples); /* else it looks by itself, at its next drain */
-}
-
-/* on_data runs on a Cyclone thread: it must be short and never wait. */
-static void on_data (dds_entity_t e, void *arg)
-{
-  (void) e;
-  struct reader *r = arg;
-  pthread_mutex_lock (&r->b->mu);
-  ready (r);
-  pthread_mutex_unlock (&r->b->mu);
 }
 
 static void on_incompatible (dds_entity_t e, const dds_requested_incompatible_qos_status_t status, void *arg)
@@ -154,7 +45,7 @@ static void init_cond (pthread_cond_t *c)
   pthread_condattr_destroy (&a);
 }
 
-struct bridge *bridge_new (dds_entity_t participant)
+struct bridge *bridge_new (dds_entity_t participant, int timer)
 {
   static const dds_entity_t topics[3] = {
     DDS_BUILTIN_TOPIC_DCPSPARTICIPANT, DDS_BUILTIN_TOPIC_DCPSPUBLICATION, DDS_BUILTIN_TOPIC_DCPSSUBSCRIPTION };
@@ -162,9 +53,12 @@ struct bridge *bridge_new (dds_entity_t participant)
   if (b == NULL)
     return NULL;
   b->participant = participant;
+  if (!handoff_init (&b->h, timer)) {
+    free (b);
+    return NULL;
+  }
   b->builtin_ready = 1;
   pthread_mutex_init (&b->mu, NULL);
-  init_cond (&b->samples);
   init_cond (&b->idle);
   init_cond (&b->facts);
   dds_listener_t *l = dds_create_listener (NULL);
@@ -173,6 +67,7 @@ struct bridge *bridge_new (dds_entity_t participant)
     b->builtin[i] = dds_create_reader (participant, topics[i], NULL, l);
     if (b->builtin[i] < 0) {
       dds_delete_listener (l);
+      handoff_fini (&b->h);
       free (b);
       return NULL;
     }
@@ -185,21 +80,19 @@ void bridge_close (struct bridge *b)
 {
   pthread_mutex_lock (&b->mu);
   b->closed = 1;
-  pthread_cond_broadcast (&b->samples);
   pthread_cond_broadcast (&b->facts);
   pthread_mutex_unlock (&b->mu);
+  bridge_wake_take (b);
 }
 
 void bridge_free (struct bridge *b)
 {
-  for (int i = b->rest_i; i < b->rest_n; i++)
-    ddsi_serdata_unref (b->rest[i]);
   for (int i = 0; i < 3; i++)
     dds_delete (b->builtin[i]); /* waits for its listener */
   pthread_mutex_destroy (&b->mu);
-  pthread_cond_destroy (&b->samples);
   pthread_cond_destroy (&b->idle);
   pthread_cond_destroy (&b->facts);
+  handoff_fini (&b->h);
   free (b);
 }
 
@@ -284,8 +177,7 @@ void reader_close (struct reader *r)
   struct bridge *b = r->b;
   pthread_mutex_lock (&b->mu);
   r->closing = 1;
-  if (r->queued)
-    unlink_reader (queue_of (r), r);
+  unqueue (r);
   while (r->taking)
     pthread_cond_wait (&b->idle, &b->mu);
   pthread_mutex_unlock (&b->mu);
@@ -350,119 +242,6 @@ int32_t reader_state (const struct reader *r, unsigned char guid[16])
   if (rc == 0)
     rc = dds_get_subscription_matched_status (r->reader, &s);
   return rc < 0 ? rc : (int32_t) s.current_count;
-}
-
-/* pack appends one sample and frees it. It returns 0 when it does not fit. */
-static int pack (unsigned char *buf, int64_t cap, int64_t *used, uint64_t id, struct ddsi_serdata *d, const dds_sample_info_t *si)
-{
-  if (!si->valid_data) {
-    ddsi_serdata_unref (d);
-    return 1;
-  }
-  const struct blob *s = (const struct blob *) d;
-  int64_t want = (int64_t) sizeof (struct sample_head) + (((int64_t) s->size + 7) & ~7LL);
-  if (*used + want > cap)
-    return 0;
-  struct sample_head h = { .id = id, .source = si->source_timestamp, .writer = si->publication_handle, .size = s->size };
-  memcpy (buf + *used, &h, sizeof (h));
-  memcpy (buf + *used + sizeof (h), s->data, s->size);
-  *used += want;
-  ddsi_serdata_unref (d);
-  return 1;
-}
-
-/* unload packs what did not fit last time. It returns 0 when buf is full. */
-static int unload (struct bridge *b, unsigned char *buf, int64_t cap, int64_t *used)
-{
-  for (; b->rest_i < b->rest_n; b->rest_i++)
-    if (!pack (buf, cap, used, b->rest_id, b->rest[b->rest_i], &b->rest_info[b->rest_i]))
-      return 0;
-  return 1;
-}
-
-/* take_from takes one turn of a reader; the lock is held on entry and on return.
-   It returns 0 when buf is full. */
-static int take_from (struct bridge *b, struct reader *r, unsigned char *buf, int64_t cap, int64_t *used)
-{
-  dds_entity_t from = r->reader;
-  r->taking = 1;
-  pthread_mutex_unlock (&b->mu);
-  b->rest_n = from == 0 ? 0 : dds_takecdr (from, b->rest, TAKE_MAX, b->rest_info, DDS_ANY_STATE);
-  if (b->rest_n < 0)
-    b->rest_n = 0;
-  b->rest_i = 0;
-  b->rest_id = r->id;
-  int more = b->rest_n == TAKE_MAX;
-  int fits = unload (b, buf, cap, used);
-  pthread_mutex_lock (&b->mu);
-  r->taking = 0;
-  if (r->closing)
-    pthread_cond_broadcast (&b->idle);
-  else if (more) {
-    b->drained = 0; /* a backlog is not paused for */
-    if (!r->queued)
-      push (queue_of (r), r);
-  }
-  return fits;
-}
-
-/* wait_ready waits until a queue may be drained; it returns that queue. Until the
-   next drain is due only commands wake it, so that a busy fleet costs one wake for
-   each drain and not one for each sample. */
-static struct queue *wait_ready (struct bridge *b, int64_t until)
-{
-  for (;;) {
-    if (b->closed || b->wake_take) {
-      b->wake_take = 0;
-      return NULL;
-    }
-    if (b->commands.head)
-      return &b->commands;
-    int64_t now = now_ns (), due = b->drained + DRAIN_NS;
-    if (b->telemetry.head && now >= due)
-      return &b->telemetry;
-    if (now >= until)
-      return NULL;
-    b->idle_take = now >= due;
-    wait_until (&b->samples, &b->mu, b->idle_take || until < due ? until : due);
-    b->idle_take = 0;
-  }
-}
-
-int64_t bridge_take (struct bridge *b, unsigned char *buf, int64_t cap, int64_t timeout_ns)
-{
-  int64_t used = 0;
-  if (!unload (b, buf, cap, &used)) {
-    const struct blob *s = (const struct blob *) b->rest[b->rest_i];
-    return used > 0 ? used : -((int64_t) sizeof (struct sample_head) + (int64_t) s->size + 8);
-  }
-  if (used > 0)
-    return used;
-  pthread_mutex_lock (&b->mu);
-  struct queue *q = wait_ready (b, now_ns () + timeout_ns);
-  if (q == &b->telemetry)
-    b->drained = now_ns ();
-  /* One turn for each reader that is ready now; those with more queue up again. */
-  struct reader *last = q ? q->tail : NULL;
-  for (struct reader *r; q && (r = pop (q)) != NULL;) {
-    int end = r == last;
-    if (!take_from (b, r, buf, cap, &used) || end)
-      break;
-  }
-  pthread_mutex_unlock (&b->mu);
-  if (used == 0 && b->rest_i < b->rest_n) {
-    const struct blob *s = (const struct blob *) b->rest[b->rest_i];
-    return -((int64_t) sizeof (struct sample_head) + (int64_t) s->size + 8);
-  }
-  return used;
-}
-
-void bridge_wake_take (struct bridge *b)
-{
-  pthread_mutex_lock (&b->mu);
-  b->wake_take = 1;
-  pthread_cond_broadcast (&b->samples);
-  pthread_mutex_unlock (&b->mu);
 }
 
 void bridge_wake_discover (struct bridge *b)

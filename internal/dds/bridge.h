@@ -1,5 +1,6 @@
 /* The bridge between Cyclone's threads and one Go consumer. Cyclone's receive
-   threads only mark a reader as ready; the consumer takes in batches. */
+   threads put samples into a ring and set a timer, which wakes the consumer once
+   for all that come in a while. */
 #ifndef MUSTER_DDS_BRIDGE_H
 #define MUSTER_DDS_BRIDGE_H
 
@@ -15,7 +16,9 @@ struct qos {
   int64_t deadline, lifespan, lease;
 };
 
-struct bridge *bridge_new (dds_entity_t participant);
+/* timer is a non-blocking timerfd on CLOCK_MONOTONIC that the consumer waits for
+   and closes after bridge_free. */
+struct bridge *bridge_new (dds_entity_t participant, int timer);
 /* bridge_close makes every call return; the caller frees the bridge when none is
    inside any more. */
 void bridge_close (struct bridge *b);
@@ -36,15 +39,28 @@ int32_t entity_guid (dds_entity_t e, unsigned char out[16]);
 int32_t writer_matched (const struct writer *w);
 int32_t reader_state (const struct reader *r, unsigned char guid[16]);
 
-/* Before each sample in a batch stands this, and behind it the payload, padded
-   to a multiple of 8. */
+/* Before each sample stands this, and behind it the payload, padded to a multiple
+   of 8. An id of 0 says that the ring goes on at its beginning. */
 struct sample_head { uint64_t id; int64_t source; uint64_t writer; uint64_t size; };
 
-/* bridge_take waits until a sample is there, up to timeout_ns, and packs as many
-   as fit into buf. It returns the bytes used, 0 on a timeout or wake, or -n when
-   the next sample alone wants n bytes. */
-int64_t bridge_take (struct bridge *b, unsigned char *buf, int64_t cap, int64_t timeout_ns);
-/* The wakes make a waiting call return at once. */
+/* The ring holds samples from Cyclone's threads to the one consumer, which reads
+   it in place and without a call: to enter C costs Go more than a sample does. The
+   positions only grow; RING_SIZE divides them. */
+#define RING_SIZE (4 << 20)
+struct ring {
+  uint64_t tail; /* written by Cyclone's threads: up to here there are samples */
+  uint64_t head; /* written by the consumer: up to here it needs them no more */
+  uint32_t armed; /* the consumer is going to be woken; it sets 0 before it looks */
+  uint32_t slow;  /* there is more than the ring holds: bridge_take gives it */
+  unsigned char *data;
+};
+struct ring *bridge_ring (struct bridge *b);
+
+/* bridge_take gives what did not go through the ring: it packs as many samples as
+   fit into buf, all of them later than those in the ring up to *tail. It never
+   waits. It returns the bytes used, or -n when the next sample alone wants n. */
+int64_t bridge_take (struct bridge *b, unsigned char *buf, int64_t cap, uint64_t *tail);
+/* The wakes make the waiting caller look at once. */
 void bridge_wake_take (struct bridge *b);
 void bridge_wake_discover (struct bridge *b);
 

@@ -74,8 +74,10 @@ func manager(args ...int) error {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, o := range all {
-			if p, ok := o.(fleet.PoseObserved); ok {
-				poses[p.Namespace]++
+			if all, ok := o.(fleet.PosesObserved); ok {
+				for _, p := range all.Poses {
+					poses[p.Namespace]++
+				}
 			}
 		}
 	}, ros.FollowerOptions{Limits: limits})

@@ -14,9 +14,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/muster-fleet/muster/internal/ros"
 )
@@ -58,7 +62,11 @@ type Participant struct {
 	readers map[ros.ReaderID]*C.struct_reader // guarded by mu
 
 	// owned by Take
+	ring    *C.struct_ring
+	timer   *os.File        // a timerfd, see bridge.h
+	ready   syscall.RawConn // of timer
 	buf     []byte
+	taken   uint64          // the ring's position after the last batch
 	watched <-chan struct{} // of the context that wakes it
 	unwatch func() bool
 
@@ -123,11 +131,28 @@ func (p *Participant) join(o Options) error {
 		return fmt.Errorf("ask for our own GUID: %w", ddsError(rc))
 	}
 	p.guid = guid(g)
-	p.bridge = C.bridge_new(p.entity)
-	if p.bridge == nil {
+	if err := p.openBridge(); err != nil {
 		C.dds_delete(p.entity)
-		return fmt.Errorf("join ROS domain %d: no memory for the discovery readers", o.Domain)
+		return fmt.Errorf("join ROS domain %d: %w", o.Domain, err)
 	}
+	return nil
+}
+
+// openBridge makes the way by which samples come, and the timer that tells of them.
+func (p *Participant) openBridge() error {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("make a timer: %w", err)
+	}
+	p.timer = os.NewFile(uintptr(fd), "timerfd")
+	if p.ready, err = p.timer.SyscallConn(); err == nil {
+		p.bridge = C.bridge_new(p.entity, C.int(fd))
+	}
+	if p.bridge == nil {
+		_ = p.timer.Close()
+		return cmp.Or(err, errors.New("no memory for the discovery readers"))
+	}
+	p.ring = C.bridge_ring(p.bridge)
 	return nil
 }
 
@@ -185,6 +210,7 @@ func (p *Participant) Close() error {
 		C.reader_close(r)
 	}
 	C.bridge_free(p.bridge)
+	_ = p.timer.Close()
 	rc := C.dds_delete(p.entity)
 	releaseDomain(p.domain)
 	if rc < 0 {

@@ -173,9 +173,11 @@ func follow(ctx context.Context, p *dds.Participant, m *meter, args []string) er
 		ages = ages[:0]
 		for _, o := range all {
 			switch o := o.(type) {
-			case fleet.PoseObserved:
-				ages = append(ages, done.Sub(o.Pose.Source))
-				samples++
+			case fleet.PosesObserved:
+				for i := range o.Poses {
+					ages = append(ages, done.Sub(o.Poses[i].Pose.Source))
+				}
+				samples += len(o.Poses)
 			case fleet.BatteryObserved, fleet.DiagnosticsObserved:
 				samples++
 			}

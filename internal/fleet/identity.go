@@ -100,7 +100,8 @@ func (r *Registry) move(now time.Time, e *entry, at At, there *entry, source Sou
 // takeOver gives e what was seen under another id.
 func (r *Registry) takeOver(e, from *entry) {
 	to, o := &e.robot, &from.robot
-	to.Pose, to.Battery, to.Diagnostics, to.Map = o.Pose, o.Battery, o.Diagnostics, o.Map
+	e.pose, e.posed = from.pose, from.posed
+	to.Battery, to.Diagnostics, to.Map = o.Battery, o.Diagnostics, o.Map
 	to.Nodes, to.Topics, to.LastSeen, to.Quality = o.Nodes, o.Topics, o.LastSeen, o.Quality
 	to.Sources = append(slices.Clone(to.Sources), o.Sources...)
 	slices.SortFunc(to.Sources, bySource)

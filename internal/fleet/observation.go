@@ -18,6 +18,10 @@ type PoseObserved struct {
 	Pose Pose
 }
 
+// PosesObserved are new poses of many robots, in their order: a busy fleet's come
+// by the hundred. The slice belongs to the caller again when Apply returns.
+type PosesObserved struct{ Poses []PoseObserved }
+
 // BatteryObserved is a new battery state.
 type BatteryObserved struct {
 	At
@@ -25,7 +29,8 @@ type BatteryObserved struct {
 }
 
 // DiagnosticsObserved carries the components that reported; those not named
-// keep their last word.
+// keep their last word. The same slice as the time before says that nothing has
+// changed.
 type DiagnosticsObserved struct {
 	At
 	Items   []Diagnostic
@@ -78,6 +83,7 @@ type InventoryObserved struct {
 type Deregistered struct{ ID string }
 
 func (PoseObserved) observation()        {}
+func (PosesObserved) observation()       {}
 func (BatteryObserved) observation()     {}
 func (DiagnosticsObserved) observation() {}
 func (LockObserved) observation()        {}

@@ -53,8 +53,8 @@ func (e *entry) quality(now time.Time) Quality {
 	if now.Sub(newest) > offlineAfter {
 		return QualityOffline
 	}
-	if e.robot.Pose != nil {
-		newest = e.robot.Pose.Receive
+	if e.posed {
+		newest = e.pose.Receive
 	}
 	switch age := now.Sub(newest); {
 	case age > staleAfter:

@@ -46,8 +46,12 @@ const (
 
 // entry is a robot and what is needed to fold the next observation into it.
 type entry struct {
-	robot  Robot
+	robot  Robot // its Pose is only set in copies
+	pose   Pose
+	posed  bool          // there is a pose
 	period time.Duration // running mean of the time between poses, for QualityLate
+	// reported is what Diagnostics was last changed by.
+	reported []Diagnostic
 	// inventory is set once the inventory names the robot; it outranks the rest.
 	inventory bool
 }
@@ -111,8 +115,12 @@ func (r *Registry) unlock(before uint64) {
 
 func (r *Registry) apply(now time.Time, o Observation) {
 	switch o := o.(type) {
+	case PosesObserved:
+		for i := range o.Poses {
+			r.applyPose(now, &o.Poses[i])
+		}
 	case PoseObserved:
-		r.applyPose(now, o)
+		r.applyPose(now, &o)
 	case BatteryObserved:
 		r.applyBattery(now, o)
 	case LockObserved:
@@ -166,8 +174,9 @@ func (r *Registry) Snapshot() Snapshot {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	s := Snapshot{Epoch: r.epoch, Version: r.version, Robots: make([]Robot, 0, len(r.robots))}
+	var poses poseCopies
 	for _, e := range r.robots {
-		s.Robots = append(s.Robots, e.robot)
+		s.Robots = append(s.Robots, e.copy(&poses))
 	}
 	for _, e := range r.engines {
 		s.Engines = append(s.Engines, e.engine)
@@ -185,7 +194,23 @@ func (r *Registry) Robot(id string) (Robot, bool) {
 	if !ok {
 		return Robot{}, false
 	}
-	return e.robot, true
+	return e.copy(&poseCopies{}), true
+}
+
+// poseCopies is memory for copies of poses, some at once.
+type poseCopies []Pose
+
+// copy is the robot as it leaves the registry.
+func (e *entry) copy(poses *poseCopies) Robot {
+	robot := e.robot
+	if e.posed {
+		if len(*poses) == cap(*poses) {
+			*poses = make([]Pose, 0, min(2*cap(*poses)+1, 64))
+		}
+		*poses = append(*poses, e.pose)
+		robot.Pose = &(*poses)[len(*poses)-1]
+	}
+	return robot
 }
 
 // Changes appends to dst the robots that have a pose or state version above
@@ -195,9 +220,10 @@ func (r *Registry) Robot(id string) (Robot, bool) {
 func (r *Registry) Changes(since uint64, dst []Robot) (robots []Robot, gone []Gone, version uint64, complete bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
+	var poses poseCopies
 	for _, e := range r.robots {
 		if e.robot.PoseVersion > since || e.robot.StateVersion > since {
-			dst = append(dst, e.robot)
+			dst = append(dst, e.copy(&poses))
 		}
 	}
 	for _, g := range r.gone {

@@ -1,7 +1,9 @@
 package fleet
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -208,4 +210,24 @@ func TestGridRefusesWhatDoesNotFit(t *testing.T) {
 	b, err := NewGrid("map", 2, 2, 0.05, 0, 0, 0, []int8{0, 0, 0, 1})
 	require.NoError(t, err)
 	assert.NotEqual(t, a.Hash, b.Hash)
+}
+
+// One number that JSON cannot hold would cost the answer about the whole fleet.
+func TestWhatJSONCannotHoldIsNotKept(t *testing.T) {
+	r := newRegistry()
+	nan, inf := math.NaN(), math.Inf(1)
+	sound := pose("/a", 1, t0)
+	r.Apply(t0, sound)
+	for _, bad := range []Pose{{X: nan}, {Y: inf}, {Yaw: nan}, {Speed: -inf}, {Turn: nan}} {
+		bad.Receive = t0.Add(time.Second)
+		r.Apply(t0, PoseObserved{place("/a"), bad}, PoseObserved{place("/b"), bad})
+	}
+	r.Apply(t0, BatteryObserved{place("/a"), Battery{Charge: &nan, Voltage: &inf, Current: &nan, Receive: t0}},
+		TopicsObserved{place("/a"), []Topic{{Name: "/a/odom", Hz: nan, UsualHz: inf}}})
+	s := r.Snapshot()
+	_, err := json.Marshal(s.Robots)
+	require.NoError(t, err)
+	require.Len(t, s.Robots, 1, "a pose that is none makes no robot")
+	assert.Equal(t, sound.Pose, *s.Robots[0].Pose)
+	assert.Nil(t, s.Robots[0].Battery.Charge)
 }

@@ -82,6 +82,15 @@ type Battery struct {
 	Receive  time.Time `json:"receive_time"`
 }
 
+// forgetNotFinite makes unknown what JSON cannot hold.
+func (b *Battery) forgetNotFinite() {
+	for _, v := range []**float64{&b.Charge, &b.Voltage, &b.Current} {
+		if *v != nil && !finite(**v) {
+			*v = nil
+		}
+	}
+}
+
 // UpdateLock is what a robot says of being updated, on its topic update_lock
 // (std_msgs/msg/Bool, true while it must not be touched).
 type UpdateLock struct {
@@ -153,6 +162,14 @@ func (r *Robot) Topic(name string) (Topic, bool) {
 	}
 	return Topic{}, false
 }
+
+// Finite reports whether the pose has no NaN and no infinity, which JSON cannot
+// hold.
+func (p *Pose) Finite() bool {
+	return finite(p.X) && finite(p.Y) && finite(p.Yaw) && finite(p.Speed) && finite(p.Turn)
+}
+
+func finite(v float64) bool { return v-v == 0 }
 
 // Moving reports whether the robot drives or turns, with a threshold against
 // the noise of odometry (0.02 m/s, 0.02 rad/s).

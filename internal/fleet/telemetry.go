@@ -17,16 +17,21 @@ func (r *Registry) seen(at At, receive time.Time) *entry {
 	return e
 }
 
-func (r *Registry) applyPose(now time.Time, o PoseObserved) {
+func (r *Registry) applyPose(now time.Time, o *PoseObserved) {
+	if !o.Pose.Finite() {
+		return
+	}
 	e := r.byAt[o.At]
 	if e == nil { // only a robot has a pose
 		if e = r.claim(now, "", o.At, SourceDomain); e == nil {
 			return
 		}
 	}
-	r.seen(o.At, o.Pose.Receive)
-	if last := e.robot.Pose; last != nil {
-		if d := o.Pose.Receive.Sub(last.Receive); d > 0 && d < staleAfter {
+	if o.Pose.Receive.After(e.robot.LastSeen) {
+		e.robot.LastSeen = o.Pose.Receive
+	}
+	if e.posed {
+		if d := o.Pose.Receive.Sub(e.pose.Receive); d > 0 && d < staleAfter {
 			e.period += (d - e.period) / 8
 		}
 	}
@@ -36,7 +41,7 @@ func (r *Registry) applyPose(now time.Time, o PoseObserved) {
 	case e.robot.StillSince.IsZero():
 		e.robot.StillSince = o.Pose.Receive
 	}
-	e.robot.Pose = &o.Pose
+	e.pose, e.posed = o.Pose, true
 	e.robot.PoseVersion = r.nextVersion()
 	r.judge(now, e)
 }
@@ -46,6 +51,7 @@ func (r *Registry) applyBattery(now time.Time, o BatteryObserved) {
 	if e == nil {
 		return
 	}
+	o.Battery.forgetNotFinite()
 	old := e.robot.Battery
 	e.robot.Battery = &o.Battery
 	if old == nil || old.Status != o.Battery.Status || percent(old.Charge) != percent(o.Battery.Charge) {
@@ -70,7 +76,11 @@ func (r *Registry) applyDiagnostics(now time.Time, o DiagnosticsObserved) {
 	if e.robot.Diagnostics != nil {
 		old = *e.robot.Diagnostics
 	}
-	next, changed := old.with(o)
+	next, changed := old, false
+	if next.Receive = o.Receive; !e.isReported(o.Items) {
+		next, changed = old.with(o)
+		e.reported = o.Items
+	}
 	e.robot.Diagnostics = &next
 	if changed {
 		e.robot.StateVersion = r.nextVersion()
@@ -79,6 +89,11 @@ func (r *Registry) applyDiagnostics(now time.Time, o DiagnosticsObserved) {
 		r.record(diagnosticEvent(now, &e.robot))
 	}
 	r.judge(now, e)
+}
+
+// isReported reports whether these very items were the last to come.
+func (e *entry) isReported(items []Diagnostic) bool {
+	return e.robot.Diagnostics != nil && len(items) == len(e.reported) && &items[0] == &e.reported[0]
 }
 
 // maxDiagnostics bounds the components kept per robot.
@@ -168,6 +183,11 @@ func (r *Registry) applyTopics(o TopicsObserved) {
 			or.topics = o.Topics
 		}
 		return
+	}
+	for i := range o.Topics {
+		if t := &o.Topics[i]; !finite(t.Hz) || !finite(t.UsualHz) {
+			t.Hz, t.UsualHz = 0, 0
+		}
 	}
 	changed := !slices.EqualFunc(e.robot.Topics, o.Topics, sameTopic)
 	e.robot.Topics = o.Topics

@@ -23,9 +23,10 @@ type simClock struct {
 // clockFresh is how long a clock counts after its last sample.
 const clockFresh = 30 * time.Second
 
-func (c *simClock) set(sim, received int64) {
-	c.sim.Store(sim)
+// set takes a sample; back says that the time is before that of the last one.
+func (c *simClock) set(sim, received int64) (back bool) {
 	c.received.Store(received)
+	return sim < c.sim.Swap(sim)
 }
 
 // now is the time in which rates are counted.

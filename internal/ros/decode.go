@@ -19,7 +19,6 @@ import (
 // decoder turns samples of one domain into observations. Its messages are
 // scratch memory that is used again; what leaves it is copied.
 type decoder struct {
-	odometry    nav_msgs.Odometry
 	pose        geometry_msgs.PoseWithCovarianceStamped
 	battery     sensor_msgs.BatteryState
 	diagnostics diagnostic_msgs.DiagnosticArray
@@ -46,20 +45,7 @@ func newDecoder() *decoder {
 // motion is a robot's newest velocity, which a pose without one borrows.
 type motion struct{ speed, turn float64 }
 
-// decodeOdometry gives a pose in the frame that the message names; it counts as
-// localised when that is the map (REP-105).
-func (d *decoder) decodeOdometry(s Sample) (fleet.Pose, error) {
-	m := &d.odometry
-	if err := m.UnmarshalCDR(s.CDR); err != nil {
-		return fleet.Pose{}, err
-	}
-	p := planar(m.Pose.Pose, m.Header.FrameID, s)
-	p.Speed, p.Turn = m.Twist.Twist.Linear.X, m.Twist.Twist.Angular.Z
-	p.Localised = m.Header.FrameID == "map"
-	return p, finite("nav_msgs/msg/Odometry", p.X, p.Y, p.Yaw, p.Speed, p.Turn)
-}
-
-func (d *decoder) decodePose(s Sample, v motion) (fleet.Pose, error) {
+func (d *decoder) decodePose(s *Sample, v motion) (fleet.Pose, error) {
 	m := &d.pose
 	if err := m.UnmarshalCDR(s.CDR); err != nil {
 		return fleet.Pose{}, err
@@ -69,10 +55,10 @@ func (d *decoder) decodePose(s Sample, v motion) (fleet.Pose, error) {
 	return p, finite("geometry_msgs/msg/PoseWithCovarianceStamped", p.X, p.Y, p.Yaw)
 }
 
-func planar(p geometry_msgs.Pose, frame string, s Sample) fleet.Pose {
+func planar(p geometry_msgs.Pose, frame string, s *Sample) fleet.Pose {
 	return fleet.Pose{
 		X: p.Position.X, Y: p.Position.Y, Yaw: yaw(p.Orientation), Frame: frame,
-		Source: time.Unix(0, s.Source).UTC(), Receive: time.Unix(0, s.Receive).UTC(),
+		Source: time.Unix(0, s.Source).UTC(), Receive: receiveTime(s),
 	}
 }
 
@@ -110,7 +96,7 @@ func (d *decoder) decodeBattery(s Sample) (fleet.Battery, error) {
 	b := fleet.Battery{
 		Charge: known(m.Percentage), Voltage: known(m.Voltage), Current: known(m.Current),
 		Charging: m.PowerSupplyStatus == sensor_msgs.BatteryStatePowerSupplyStatusCharging,
-		Status:   powerStatus[m.PowerSupplyStatus], Receive: time.Unix(0, s.Receive).UTC(),
+		Status:   powerStatus[m.PowerSupplyStatus],
 	}
 	if b.Status == "" {
 		b.Status = "unknown"
@@ -122,7 +108,7 @@ func (d *decoder) decodeLock(s Sample) (fleet.UpdateLock, error) {
 	if err := d.lock.UnmarshalCDR(s.CDR); err != nil {
 		return fleet.UpdateLock{}, err
 	}
-	return fleet.UpdateLock{Locked: d.lock.Data, Receive: receiveTime(s)}, nil
+	return fleet.UpdateLock{Locked: d.lock.Data, Receive: receiveTime(&s)}, nil
 }
 
 // known is nil for what a driver does not measure (NaN, says BatteryState.msg).

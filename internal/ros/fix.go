@@ -17,10 +17,15 @@ type datum struct {
 // earth is the mean radius in metres (IUGG).
 const earth = 6_371_008.8
 
+// offEarth names the message whose position is nowhere on the earth.
+type offEarth string
+
+func (e offEarth) Error() string { return "read " + string(e) + ": no such latitude or longitude" }
+
 // decodeFix gives a position in metres east and north of the domain's first fix
 // (REP-103: x east, y north); false without a fix. A hall is small enough for a
 // plane.
-func (d *decoder) decodeFix(s Sample) (p fleet.Pose, ok bool, err error) {
+func (d *decoder) decodeFix(s *Sample) (p fleet.Pose, ok bool, err error) {
 	m := &d.fix
 	if err := m.UnmarshalCDR(s.CDR); err != nil {
 		return p, false, err
@@ -28,8 +33,8 @@ func (d *decoder) decodeFix(s Sample) (p fleet.Pose, ok bool, err error) {
 	if m.Status.Status < sensor_msgs.NavSatStatusStatusFix {
 		return p, false, nil
 	}
-	if err := finite(m.TypeName(), m.Latitude, m.Longitude); err != nil {
-		return p, false, err
+	if !(math.Abs(m.Latitude) <= 90 && math.Abs(m.Longitude) <= 180) { // nor NaN
+		return p, false, offEarth(m.TypeName())
 	}
 	if !d.datum.set {
 		d.datum = datum{true, m.Latitude, m.Longitude}

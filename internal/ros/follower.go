@@ -40,29 +40,33 @@ type Follower struct {
 	dirty chan struct{} // of size 1: the graph has changed
 	clock simClock
 
-	mu         sync.Mutex
-	graph      *Graph                      // guarded by mu
-	places     places                      // guarded by mu
-	counted    time.Time                   // guarded by mu; when rates were last counted, in the domain\'s time
-	shown      map[string]graphShown       // guarded by mu; what was told last, by namespace
-	slots      map[string][]topicSlot      // guarded by mu; by namespace
-	measured   map[string][]topicSlot      // guarded by mu; the slots that were told last
-	looked     uint64                      // guarded by mu; the graph's version when it was last looked at
-	lookedAt   time.Time                   // guarded by mu
-	readers    map[string]*topicReader     // guarded by mu; by topic
-	aged       time.Time                   // guarded by mu; when early node lists were last looked over
-	info       ReaderID                    // guarded by mu
-	heal       backoff                     // guarded by mu; of the info reader
-	streams    map[*RawStream]*topicReader // guarded by mu
-	byID       sync.Map                    // ReaderID → *topicReader; read for each sample
-	decoded    *decoder                    // owned by the goroutine that takes
-	infos      infoDecoder                 // likewise
-	calls      map[ReaderID]*pendingCall   // guarded by mu; by the reader of their replies
-	publishers map[string]*publisher       // guarded by mu; by topic and type
-	changes    uint64                      // guarded by mu; of our own endpoints
-	maps       map[string]*fleet.Grid      // guarded by mu; the newest of each namespace
-	tracks     map[string]*track           // likewise; by namespace
-	bad        map[string]uint64           // guarded by mu; samples that could not be read, by topic
+	mu          sync.Mutex
+	graph       *Graph                      // guarded by mu
+	places      places                      // guarded by mu
+	counted     time.Time                   // guarded by mu; when rates were last counted, in the domain\'s time
+	shown       map[string]graphShown       // guarded by mu; what was told last, by namespace
+	slots       map[string][]topicSlot      // guarded by mu; by namespace
+	measured    map[string][]topicSlot      // guarded by mu; the slots that were told last
+	looked      uint64                      // guarded by mu; the graph's version when it was last looked at
+	lookedAt    time.Time                   // guarded by mu
+	readers     map[string]*topicReader     // guarded by mu; by topic
+	aged        time.Time                   // guarded by mu; when early node lists were last looked over
+	info        ReaderID                    // guarded by mu
+	heal        backoff                     // guarded by mu; of the info reader
+	streams     map[*RawStream]*topicReader // guarded by mu
+	byID        sync.Map                    // ReaderID → *topicReader; read for each sample
+	decoded     *decoder                    // owned by the goroutine that takes
+	infos       infoDecoder                 // likewise
+	calls       map[ReaderID]*pendingCall   // guarded by mu; by the reader of their replies
+	publishers  map[string]*publisher       // guarded by mu; by topic and type
+	changes     uint64                      // guarded by mu; of our own endpoints
+	maps        map[string]*fleet.Grid      // guarded by mu; the newest of each namespace
+	tracks      map[string]*track           // owned by the goroutine that takes; by namespace
+	epoch       uint64                      // likewise; grows when simulated time is set back
+	sources     map[ReaderID]*source        // likewise
+	sourcesMost int                         // likewise; see forgetClosed
+	told        told                        // likewise
+	bad         map[string]uint64           // guarded by mu; samples that could not be read, by topic
 }
 
 type graphShown struct {
@@ -88,7 +92,7 @@ func NewFollower(t Transport, apply func(time.Time, ...fleet.Observation), o Fol
 		graph: NewGraph(o.Limits), shown: make(map[string]graphShown), readers: make(map[string]*topicReader),
 		streams: make(map[*RawStream]*topicReader),
 		decoded: newDecoder(), tracks: make(map[string]*track), maps: make(map[string]*fleet.Grid),
-		calls: make(map[ReaderID]*pendingCall), publishers: make(map[string]*publisher), bad: make(map[string]uint64),
+		sources: make(map[ReaderID]*source), calls: make(map[ReaderID]*pendingCall), publishers: make(map[string]*publisher), bad: make(map[string]uint64),
 	}
 	for ns, roles := range o.Topics {
 		for role, topic := range roles {

@@ -52,7 +52,15 @@ func follow(t *testing.T, o ros.FollowerOptions) *house {
 	h.own = h.domain.Join()
 	h.follower = ros.NewFollower(h.own, func(now time.Time, obs ...fleet.Observation) {
 		h.mu.Lock()
-		h.seen = append(h.seen, obs...)
+		for _, o := range obs {
+			if p, ok := o.(fleet.PosesObserved); ok {
+				for _, one := range p.Poses {
+					h.seen = append(h.seen, one)
+				}
+				continue
+			}
+			h.seen = append(h.seen, o)
+		}
 		h.mu.Unlock()
 		h.registry.Apply(now, obs...)
 	}, o)
@@ -494,4 +502,16 @@ func TestRatesAreCountedInSimulatedTime(t *testing.T) {
 	}, "robot1")
 	close(stop)
 	running.Wait()
+}
+
+// A robot may have a simulation of its own; the domain's time is another.
+func TestOnlyTheDomainsClockIsRead(t *testing.T) {
+	h := follow(t, ros.FollowerOptions{})
+	r := h.robot("/robot1")
+	r.advertise("clock", "rosgraph_msgs/msg/Clock", sensor)
+	r.advertise("/clock", "rosgraph_msgs/msg/Clock", sensor)
+	r.advertise("odom", "nav_msgs/msg/Odometry", plain)
+	require.Eventually(t, func() bool { return h.own.Readers("/clock") == 1 && h.own.Readers("/robot1/odom") == 1 },
+		10*time.Second, time.Millisecond)
+	assert.Zero(t, h.own.Readers("/robot1/clock"))
 }

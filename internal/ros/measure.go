@@ -12,12 +12,7 @@ import (
 // have gone is told of until its readers are closed, and then once more.
 func (f *Follower) measure(now time.Time) {
 	f.mu.Lock()
-	if counted := f.clock.now(now); counted.After(f.counted) || counted.Before(f.counted.Add(-time.Minute)) {
-		f.counted = counted
-		for _, r := range f.readers {
-			r.rate.tick(counted, r.total.Load())
-		}
-	}
+	f.count(f.clock.now(now))
 	observations := make([]fleet.Observation, 0, len(f.slots)+len(f.maps))
 	for ns, slots := range f.slots {
 		list := make([]fleet.Topic, len(slots))
@@ -38,6 +33,26 @@ func (f *Follower) measure(now time.Time) {
 	f.mu.Unlock()
 	if len(observations) > 0 {
 		f.apply(now, observations...)
+	}
+}
+
+// anotherTime is how far the domain's time goes on at once only when it is not the
+// same any more: a simulation began or ended.
+const anotherTime = 10 * time.Minute
+
+// count counts rates up to a point of the domain's time. While that stands still,
+// so do they; mu is held.
+func (f *Follower) count(now time.Time) {
+	since := now.Sub(f.counted)
+	if since == 0 {
+		return
+	}
+	f.counted = now
+	for _, r := range f.readers {
+		if since < 0 || since > anotherTime {
+			r.rate.rewind()
+		}
+		r.rate.tick(now, r.total.Load())
 	}
 }
 

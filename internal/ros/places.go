@@ -57,7 +57,7 @@ func (p *places) findRoles(g *Graph, names []string, byHand map[roleKey]string) 
 	for _, name := range names {
 		for id := range g.topics[name] {
 			ns, spec, rank, ok := robotTopic(name, g.endpoints[id].Type)
-			if !ok {
+			if !ok || spec.role == RoleClock && ns != "/" { // a domain has one time
 				continue
 			}
 			key := roleKey{ns, spec.role}

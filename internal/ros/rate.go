@@ -12,6 +12,8 @@ type rate struct {
 	hz    float64
 	usual float64
 	low   time.Time // since when hz has been far below usual
+	// rewound says that usual is older than the ticks.
+	rewound bool
 }
 
 type tickCount struct {
@@ -34,32 +36,40 @@ func (r *rate) tick(now time.Time, total uint64) {
 	r.n++
 	// The window fits the usual rate, so that a topic that falls silent shows it
 	// at once.
-	r.hz = r.over(now, rateShort)
-	if expected := max(r.usual, r.hz); expected*rateShort.Seconds() < rateEnough {
-		r.hz = r.over(now, rateLong)
+	hz, ok := r.over(now, rateShort)
+	if expected := max(r.usual, hz); expected*rateShort.Seconds() < rateEnough {
+		hz, ok = r.over(now, rateLong)
+	}
+	if ok {
+		r.hz = hz
 	}
 	r.learn(now)
 }
 
+// rewind begins to count anew, in another time, and keeps the rates until then.
+func (r *rate) rewind() {
+	r.n, r.low, r.rewound = 0, time.Time{}, r.usual > 0
+}
+
 // over is the rate over at least a window, or over all there is when that has
-// settled; 0 before.
-func (r *rate) over(now time.Time, window time.Duration) float64 {
+// settled; false before.
+func (r *rate) over(now time.Time, window time.Duration) (hz float64, ok bool) {
 	newest := r.ticks[(r.n-1)%rateTicks]
 	for i := r.n - 2; i >= 0 && i > r.n-1-rateTicks; i-- {
 		t := r.ticks[i%rateTicks]
 		age := now.Sub(t.at)
 		if oldest := i == 0 || i == r.n-rateTicks; age >= window-window/20 || oldest && age >= settle-settle/20 {
-			return float64(newest.total-t.total) / age.Seconds()
+			return float64(newest.total-t.total) / age.Seconds(), true
 		}
 	}
-	return 0
+	return 0, false
 }
 
 // learn follows the rate over the long window slowly while the short one agrees,
 // and a drop to less than half only when it lasts. A busy machine delays samples
 // and then counts them at once: a short window alone would take that for a rate.
 func (r *rate) learn(now time.Time) {
-	hz := r.over(now, rateLong)
+	hz, _ := r.over(now, rateLong)
 	if hz == 0 || math.Abs(hz-r.hz) > 0.25*max(hz, r.hz) {
 		return
 	}
@@ -73,7 +83,7 @@ func (r *rate) learn(now time.Time) {
 			return
 		}
 	}
-	if r.n <= rateTicks {
+	if r.n <= rateTicks && !r.rewound {
 		r.usual = hz // not yet a whole window: the best that is known
 		return
 	}

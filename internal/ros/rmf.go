@@ -9,7 +9,7 @@ import (
 
 // poseOf is a robot's pose as Open-RMF tells it: on a level of a building, which
 // is its frame.
-func poseOf(r *rmf_fleet_msgs.RobotState, s Sample) fleet.Pose {
+func poseOf(r *rmf_fleet_msgs.RobotState, s *Sample) fleet.Pose {
 	l := &r.Location
 	return fleet.Pose{
 		X: float64(l.X), Y: float64(l.Y), Yaw: wrap(float64(l.Yaw)), Frame: l.LevelName, Localised: true,
@@ -17,12 +17,8 @@ func poseOf(r *rmf_fleet_msgs.RobotState, s Sample) fleet.Pose {
 	}
 }
 
-func finitePose(r *rmf_fleet_msgs.RobotState) error {
-	return finite(r.TypeName(), float64(r.Location.X), float64(r.Location.Y), float64(r.Location.Yaw))
-}
-
 // batteryOf is its battery; Open-RMF counts in percent.
-func batteryOf(r *rmf_fleet_msgs.RobotState, s Sample) fleet.Battery {
+func batteryOf(r *rmf_fleet_msgs.RobotState, s *Sample) fleet.Battery {
 	b := fleet.Battery{Charge: known(r.BatteryPercent / 100), Status: "discharging", Receive: receiveTime(s)}
 	if r.Mode.Mode == rmf_fleet_msgs.RobotModeModeCharging {
 		b.Charging, b.Status = true, "charging"

@@ -7,40 +7,55 @@ import (
 	"github.com/muster-fleet/muster/internal/fleet"
 )
 
+// told is what the samples of a batch say; its memory is used for the next one.
+type told struct {
+	poses []fleet.PoseObserved
+	rest  []fleet.Observation
+}
+
+func (t *told) add(o fleet.Observation) { t.rest = append(t.rest, o) }
+
 // take turns samples into observations, one Apply for each batch.
 func (f *Follower) take(ctx context.Context) error {
 	var batch Batch
-	var observations []fleet.Observation
 	for {
 		if err := f.transport.Take(ctx, &batch); err != nil {
 			return err
 		}
 		now := time.Now()
-		observations = observations[:0]
-		for _, s := range batch.Samples {
-			observations = f.sample(observations, s)
-		}
-		if len(observations) > 0 {
-			f.apply(now, observations...)
+		if all := f.observations(batch.Samples); len(all) > 0 {
+			f.apply(now, all...)
 		}
 	}
 }
 
-func (f *Follower) sample(dst []fleet.Observation, s Sample) []fleet.Observation {
-	r := f.readerOf(s)
-	if r == nil {
-		return dst
+// observations are what a batch says: first the poses, by which a robot becomes
+// known.
+func (f *Follower) observations(samples []Sample) []fleet.Observation {
+	f.told.poses, f.told.rest = f.told.poses[:0], append(f.told.rest[:0], nil)
+	for i := range samples {
+		f.sample(&samples[i])
 	}
+	if len(f.told.poses) == 0 {
+		return f.told.rest[1:]
+	}
+	f.told.rest[0] = fleet.PosesObserved{Poses: f.told.poses}
+	return f.told.rest
+}
+
+func (f *Follower) sample(s *Sample) {
+	src := f.sourceOf(*s)
+	if src == nil {
+		return
+	}
+	r := src.reader
 	r.total.Add(1)
 	r.last.Store(s.Receive)
-	r.relay(s)
-	p := r.part.Load()
-	if p == nil {
-		return dst
+	r.relay(*s)
+	if src.part == nil {
+		return
 	}
-	dst, err := f.observe(dst, p, s)
-	f.read(r, err)
-	return dst
+	f.read(r, f.observe(src, s))
 }
 
 // readerOf finds a sample's reader, or folds a node list into the graph.
@@ -64,145 +79,182 @@ func (f *Follower) readerOf(s Sample) *topicReader {
 	return v.(*topicReader) //nolint:forcetypeassert // byID holds nothing else
 }
 
-// observe decodes a sample by the role of its topic and appends what it says.
-func (f *Follower) observe(dst []fleet.Observation, r *part, s Sample) ([]fleet.Observation, error) {
-	at, d := f.at(r.namespace), f.decoded
+// observe decodes a sample by the role of its topic and tells what it says.
+func (f *Follower) observe(src *source, s *Sample) error {
+	d, r := f.decoded, src.part
 	switch r.role {
 	case RoleOdometry, RolePose, RoleFix, RoleRobotState:
-		p, err := f.pose(r, s)
-		if err != nil || p == nil {
-			return dst, err
-		}
-		dst = append(dst, fleet.PoseObserved{At: at, Pose: *p})
-		if r.role == RoleRobotState {
-			dst = append(dst, fleet.BatteryObserved{At: at, Battery: batteryOf(&d.robot, s)})
-		}
-		return dst, nil
+		return f.observePose(src, s)
 	case RoleFleetState:
-		return f.observeFleet(dst, r.namespace, s)
+		return f.observeFleet(r.namespace, s)
 	case RoleTF, RoleTFStatic:
-		return f.observeTF(dst, r.namespace, s)
+		return f.observeTF(r, s)
 	case RoleBattery:
-		b, err := d.decodeBattery(s)
-		return appendUnless(err, dst, fleet.BatteryObserved{At: at, Battery: b})
+		if !src.last.same(d.seed, s.CDR) {
+			b, err := d.decodeBattery(*s)
+			if err != nil {
+				src.last = repeated{}
+				return err
+			}
+			src.battery = b
+		}
+		src.battery.Receive = receiveTime(s)
+		f.told.add(fleet.BatteryObserved{At: src.at, Battery: src.battery})
 	case RoleUpdateLock:
-		l, err := d.decodeLock(s)
-		return appendUnless(err, dst, fleet.LockObserved{At: at, Lock: l})
+		l, err := d.decodeLock(*s)
+		if err != nil {
+			return err
+		}
+		f.told.add(fleet.LockObserved{At: src.at, Lock: l})
 	case RoleDiagnostics:
-		items, err := d.decodeDiagnostics(s)
-		return appendUnless(err, dst, fleet.DiagnosticsObserved{At: at, Items: items, Receive: receiveTime(s)})
+		if !src.last.same(d.seed, s.CDR) {
+			items, err := d.decodeDiagnostics(*s)
+			if err != nil {
+				src.last = repeated{}
+				return err
+			}
+			src.diagnostics = items
+		}
+		f.told.add(fleet.DiagnosticsObserved{At: src.at, Items: src.diagnostics, Receive: receiveTime(s)})
 	case RoleMap:
-		g, err := d.decodeGrid(s)
-		if err == nil {
-			f.mu.Lock()
-			f.maps[r.namespace] = g
-			f.mu.Unlock()
-		}
-		return appendUnless(err, dst, fleet.MapObserved{At: at, Grid: g})
+		return f.observeMap(src, s)
 	case RoleClock:
-		ns, err := d.decodeClock(s)
-		if err == nil {
-			f.clock.set(ns, s.Receive)
+		ns, err := d.decodeClock(*s)
+		if err == nil && r.namespace == "/" && f.clock.set(ns, s.Receive) {
+			f.epoch++ // the simulation began anew
 		}
-		return dst, err
+		return err
+	default:
+		panic("ros: no decoder for the role " + string(r.role))
 	}
-	panic("ros: no decoder for the role " + string(r.role))
+	return nil
 }
 
-func appendUnless(err error, dst []fleet.Observation, o fleet.Observation) ([]fleet.Observation, error) {
+func (f *Follower) observeMap(src *source, s *Sample) error {
+	g, err := f.decoded.decodeGrid(*s)
 	if err != nil {
-		return dst, err
+		return err
 	}
-	return append(dst, o), nil
+	f.mu.Lock()
+	f.maps[src.at.Namespace] = g
+	f.mu.Unlock()
+	f.told.add(fleet.MapObserved{At: src.at, Grid: g})
+	return nil
 }
 
-func receiveTime(s Sample) time.Time { return time.Unix(0, s.Receive).UTC() }
+// tellPose is where all poses pass: none that JSON cannot hold goes on, be it that
+// its source told so or that frames far apart were composed.
+func (f *Follower) tellPose(at fleet.At, p *fleet.Pose, typ string) error {
+	if !p.Finite() {
+		return notFinite(typ)
+	}
+	f.told.poses = append(f.told.poses, fleet.PoseObserved{At: at, Pose: *p})
+	return nil
+}
 
-// pose decodes one of the sources of a pose; nil when a better source speaks.
-func (f *Follower) pose(r *part, s Sample) (*fleet.Pose, error) {
-	t := f.track(r.namespace)
+func receiveTime(s *Sample) time.Time { return time.Unix(0, s.Receive).UTC() }
+
+// observePose decodes one of the sources of a pose, and is silent while a better
+// source speaks.
+func (f *Follower) observePose(src *source, s *Sample) error {
+	t, d := f.trackOf(src), f.decoded
 	var p fleet.Pose
 	var err error
-	switch r.role {
+	switch src.part.role {
 	case RoleOdometry:
-		if p, err = f.decoded.decodeOdometry(s); err == nil {
-			p = t.odometry(p)
+		var stamp int64
+		if p, stamp, err = decodeOdometry(s, &src.frame); err == nil {
+			p = t.odometry(p, stamp, s.Receive)
 		}
 	case RolePose:
-		if p, err = f.decoded.decodePose(s, t.motion()); err == nil {
-			p = t.localised(p)
+		if p, err = d.decodePose(s, t.motion); err == nil {
+			p = t.localised(p, nanoseconds(d.pose.Header.Stamp), s.Receive)
 		}
 	case RoleRobotState:
-		if err = f.decoded.robot.UnmarshalCDR(s.CDR); err == nil {
-			p, err = t.moved(poseOf(&f.decoded.robot, s)), finitePose(&f.decoded.robot)
+		if err = d.robot.UnmarshalCDR(s.CDR); err == nil {
+			p = t.moved(poseOf(&d.robot, s), nanoseconds(d.robot.Location.T))
 		}
 	default:
 		var ok bool
-		if p, ok, err = f.decoded.decodeFix(s); err != nil || !ok || t.placed(s.Receive) {
-			return nil, err
+		if p, ok, err = d.decodeFix(s); err != nil || !ok || t.placed(s.Receive) {
+			return err
 		}
-		p = t.moved(p)
+		p = t.moved(p, nanoseconds(d.fix.Header.Stamp))
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = f.tellPose(src.at, &p, src.part.typ)
 	}
-	return &p, nil
+	if err == nil && src.part.role == RoleRobotState {
+		f.told.add(fleet.BatteryObserved{At: src.at, Battery: batteryOf(&d.robot, s)})
+	}
+	return err
 }
 
 // observeFleet takes Open-RMF's state of many robots: each is a robot in the
 // topic's namespace, by its name.
-func (f *Follower) observeFleet(dst []fleet.Observation, namespace string, s Sample) ([]fleet.Observation, error) {
+func (f *Follower) observeFleet(namespace string, s *Sample) (bad error) {
 	m := &f.decoded.fleet
 	if err := m.UnmarshalCDR(s.CDR); err != nil {
-		return dst, err
+		return err
 	}
 	for i := range m.Robots {
 		r := &m.Robots[i]
 		ns := Join(namespace, r.Name)
-		if !ValidName(ns) || finitePose(r) != nil {
+		if !ValidName(ns) {
 			continue
 		}
-		at := f.at(ns)
-		dst = append(dst, fleet.PoseObserved{At: at, Pose: f.track(ns).moved(poseOf(r, s))},
-			fleet.BatteryObserved{At: at, Battery: batteryOf(r, s)})
+		p := f.track(ns).moved(poseOf(r, s), nanoseconds(r.Location.T))
+		if err := f.tellPose(f.at(ns), &p, r.TypeName()); err != nil {
+			bad = err
+			continue // the others are sound
+		}
+		f.told.add(fleet.BatteryObserved{At: f.at(ns), Battery: batteryOf(r, s)})
 	}
-	return dst, nil
+	return bad
 }
 
 // observeTF takes transforms: of one robot, or on the domain's own topic of those
 // whose frames begin with a robot's name.
-func (f *Follower) observeTF(dst []fleet.Observation, namespace string, s Sample) ([]fleet.Observation, error) {
+func (f *Follower) observeTF(r *part, s *Sample) (bad error) {
 	m := &f.decoded.tf
 	if err := m.UnmarshalCDR(s.CDR); err != nil {
-		return dst, err
+		return err
 	}
 	for i := range m.Transforms {
 		e, ok := edgeOf(&m.Transforms[i])
 		if !ok {
 			continue
 		}
-		ns := namespace
+		e.fixed = r.role == RoleTFStatic
+		ns := r.namespace
 		if ns == "/" && e.prefix != "" {
 			ns = "/" + e.prefix
 		}
 		if p, ok := f.track(ns).transform(e, s); ok && f.isRobot(ns) {
-			dst = append(dst, fleet.PoseObserved{At: f.at(ns), Pose: p})
+			if err := f.tellPose(f.at(ns), &p, m.TypeName()); err != nil {
+				bad = err
+			}
 		}
 	}
-	return dst, nil
+	return bad
 }
 
 // maxTracks bounds the robots that a message can name.
-const maxTracks = 50_000
+const maxTracks = 20_000
 
 func (f *Follower) track(namespace string) *track {
 	t := f.tracks[namespace]
 	if t == nil {
 		if len(f.tracks) >= maxTracks {
 			clear(f.tracks)
+			f.epoch++ // no source keeps one that others do not find
 		}
-		t = &track{}
+		t = &track{epoch: f.epoch}
 		f.tracks[namespace] = t
+	}
+	if t.epoch != f.epoch {
+		t.epoch = f.epoch
+		t.forget()
 	}
 	return t
 }

@@ -12,17 +12,27 @@ import (
 // it carries the last one on by what odometry says, as the transform from map to
 // odom does (REP-105).
 type track struct {
-	odom     fleet.Pose
-	hasOdom  bool
-	waiting  *fleet.Pose // a localised pose that came before any odometry
-	frame    string      // of the localised poses
-	local    bool
-	x, y, th float64 // the transform from the map's frame to the odometry's
-	byTF     int64   // when a transform last gave it, ns; such a one is exact
-	spokeAt  int64   // when odometry last came, ns
-	localAt  int64   // when a localised pose or one by transforms last came, ns
-	last     fleet.Pose
-	hasLast  bool
+	epoch   uint64   // of the domain's clock, see Follower.epoch
+	toOdom  history  // from the map's frame to the odometry's
+	odom    history  // from the odometry's frame to the robot, by odometry or transforms
+	base    history  // from the map's frame to the robot, by transforms
+	local   bool     // toOdom is known
+	frame   string   // of the localised poses
+	waiting *located // a localised pose that came before any odometry
+	byTF    int64    // when a transform last gave toOdom, ns; such a one is exact
+	spokeAt int64    // when odometry last came, ns
+	localAt int64    // when a localised pose or one by transforms last came, ns
+	motion  motion   // by odometry
+
+	last      fleet.Pose
+	lastStamp int64
+	hasLast   bool
+}
+
+// located is a localised pose and its stamp.
+type located struct {
+	pose  fleet.Pose
+	stamp int64
 }
 
 // A better source keeps the others quiet for that long.
@@ -37,9 +47,14 @@ func (t *track) placed(now int64) bool {
 }
 
 // moved adds the velocity to a pose of a source that tells none, by what changed
-// since its last one.
-func (t *track) moved(p fleet.Pose) fleet.Pose {
-	if dt := p.Receive.Sub(t.last.Receive).Seconds(); t.hasLast && dt > 0 && dt < 5 && t.last.Frame == p.Frame {
+// since its last one: by their stamps, for what comes in one batch has one time of
+// receipt. Stamps that stand still say nothing.
+func (t *track) moved(p fleet.Pose, stamp int64) fleet.Pose {
+	dt := p.Receive.Sub(t.last.Receive).Seconds()
+	if t.lastStamp != 0 && stamp > t.lastStamp {
+		dt = float64(stamp-t.lastStamp) / 1e9
+	}
+	if t.hasLast && dt > 0 && dt < 5 && t.last.Frame == p.Frame {
 		dx, dy := p.X-t.last.X, p.Y-t.last.Y
 		if p.Frame == "gps" && math.Hypot(dx, dy) > 0.5 {
 			p.Yaw = math.Atan2(dy, dx) // a satellite tells no heading: the course
@@ -47,15 +62,25 @@ func (t *track) moved(p fleet.Pose) fleet.Pose {
 			p.Yaw = t.last.Yaw
 		}
 		sin, cos := math.Sincos(p.Yaw)
-		p.Speed, p.Turn = (cos*dx+sin*dy)/dt, wrap(p.Yaw-t.last.Yaw)/dt
+		still := p
+		if p.Speed, p.Turn = (cos*dx+sin*dy)/dt, wrap(p.Yaw-t.last.Yaw)/dt; !p.Finite() {
+			p = still // it cannot have come from there
+		}
 	}
-	t.last, t.hasLast = p, true
+	if p.Finite() { // one that is not would spoil the next one's velocity
+		t.last, t.lastStamp, t.hasLast = p, stamp, true
+	}
 	return p
 }
 
-// odometry is the robot's pose now.
-func (t *track) odometry(p fleet.Pose) fleet.Pose {
-	t.odom, t.hasOdom, t.spokeAt = p, true, p.Receive.UnixNano()
+// odometry is the robot's pose at a stamp.
+func (t *track) odometry(p fleet.Pose, stamp, receive int64) fleet.Pose {
+	if !t.spoke(receive) {
+		t.odom.drop() // transforms may have told of another odometry
+	}
+	t.spokeAt, t.motion = receive, motion{p.Speed, p.Turn}
+	at := planarTransform{p.X, p.Y, p.Yaw}
+	t.fold(&t.odom, stamp, at)
 	if t.waiting != nil {
 		t.align(*t.waiting)
 		t.waiting = nil
@@ -63,37 +88,35 @@ func (t *track) odometry(p fleet.Pose) fleet.Pose {
 	if !t.local || p.Localised {
 		return p
 	}
-	sin, cos := math.Sincos(t.th)
-	p.X, p.Y = t.x+cos*p.X-sin*p.Y, t.y+sin*p.X+cos*p.Y
-	p.Yaw = wrap(p.Yaw + t.th)
+	at = t.toOdom.at(stamp).then(at)
+	p.X, p.Y, p.Yaw = at.x, at.y, at.th
 	p.Frame, p.Localised = t.frame, true
 	return p
 }
 
 // localised takes a new pose in the map.
-func (t *track) localised(p fleet.Pose) fleet.Pose {
-	t.localAt = p.Receive.UnixNano()
+func (t *track) localised(p fleet.Pose, stamp, receive int64) fleet.Pose {
+	t.localAt = receive
 	if t.byTF != 0 && t.localAt-t.byTF < int64(10*time.Second) {
 		return p // the transform that goes with it is better
 	}
-	t.local, t.frame = true, p.Frame
-	if t.hasOdom {
-		t.align(p)
+	if l := (located{p, stamp}); t.odom.empty() {
+		t.waiting = &l
 	} else {
-		t.waiting = &p
+		t.align(l)
 	}
 	return p
 }
 
-// align makes the odometry of now mean the pose p.
-func (t *track) align(p fleet.Pose) {
-	t.th = wrap(p.Yaw - t.odom.Yaw)
-	sin, cos := math.Sincos(t.th)
-	t.x = p.X - (cos*t.odom.X - sin*t.odom.Y)
-	t.y = p.Y - (sin*t.odom.X + cos*t.odom.Y)
+// align makes the odometry of its time mean the pose of l, unless no finite
+// transform does.
+func (t *track) align(l located) {
+	there := planarTransform{l.pose.X, l.pose.Y, l.pose.Yaw}
+	if to := there.then(t.odom.at(l.stamp).inverse()); to.finite() {
+		t.toOdom.hold(to, false)
+		t.local, t.frame, t.byTF = true, l.pose.Frame, 0
+	}
 }
-
-func (t *track) motion() motion { return motion{t.odom.Speed, t.odom.Turn} }
 
 // wrap brings an angle into (-π, π].
 func wrap(a float64) float64 {

@@ -30,15 +30,15 @@ func TestTrackFollowsTheTruth(t *testing.T) {
 		var tr track
 		first := draw()
 		if rapid.Bool().Draw(t, "the pose comes first") {
-			tr.localised(first)
-			tr.odometry(inOdom(first))
+			tr.localised(first, 0, 1)
+			tr.odometry(inOdom(first), 0, 1)
 		} else {
-			tr.odometry(inOdom(first))
-			tr.localised(first)
+			tr.odometry(inOdom(first), 0, 1)
+			tr.localised(first, 0, 1)
 		}
 		for range 5 {
 			want := draw()
-			got := tr.odometry(inOdom(want))
+			got := tr.odometry(inOdom(want), 0, 1)
 			require.InDelta(t, want.X, got.X, 1e-6)
 			require.InDelta(t, want.Y, got.Y, 1e-6)
 			require.InDelta(t, 0, math.Sin((want.Yaw-got.Yaw)/2), 1e-6)

@@ -117,7 +117,7 @@ func TestPoseFrameByHand(t *testing.T) {
 func TestNumbersThatJSONCannotHold(t *testing.T) {
 	nan := math.NaN()
 	w := newWorld()
-	w.reg.Apply(w.now, fleet.PoseObserved{At: fleet.At{Namespace: "/r"}, Pose: fleet.Pose{X: nan, Y: math.Inf(1), Yaw: nan, Receive: w.now}},
+	w.reg.Apply(w.now, fleet.PoseObserved{At: fleet.At{Namespace: "/r"}, Pose: fleet.Pose{Receive: w.now}},
 		fleet.BatteryObserved{At: fleet.At{Namespace: "/r"}, Battery: fleet.Battery{Charge: &nan, Receive: w.now}})
 	s, err := w.hub.Open(w.now, User{}, true)
 	require.NoError(t, err)
@@ -128,6 +128,10 @@ func TestNumbersThatJSONCannotHold(t *testing.T) {
 	c.take() // fails on what is no JSON
 	require.Len(t, c.op("pose"), 1)
 	assert.Nil(t, c.states[1].Battery.Charge)
+
+	rows := []row{{handle: 1, poseVersion: 1, pose: &fleet.Pose{X: nan, Y: math.Inf(1), Yaw: nan, Receive: w.now}}}
+	assert.True(t, json.Valid(poseText(rows, 0, 1, w.now).Data))
+	assert.NotEmpty(t, poseFrame(rows, 0, 1, w.now).Data)
 }
 
 func TestPoseFrameAllocatesNothingPerRobot(t *testing.T) {
