@@ -76,11 +76,13 @@ func (d *decider) mendClocks() {
 		switch rs.Step {
 		case StepWaiting:
 			limit = time.Duration(d.plan.Spec.Deadlines.Wait)
-		case StepDone:
+		case StepDone, StepFailed, StepSkipped:
 			limit = tidyFor
 		default:
 		}
 		mended := ahead(&rs.Since, 0, d.now)
+		mended = ahead(&rs.Begun, 0, d.now) || mended
+		mended = ahead(&rs.Lost, 0, d.now) || mended
 		mended = ahead(&rs.PassAt, 0, time.Time{}) || mended
 		mended = ahead(&rs.FailAt, 0, time.Time{}) || mended
 		mended = ahead(&rs.RetryAt, maxBackoff, time.Time{}) || mended
@@ -96,6 +98,9 @@ func (d *decider) renewDeadlines() {
 	for id, rs := range d.s.Robots {
 		if !rs.Step.Terminal() {
 			rs.Deadline = d.deadline(rs.Step)
+			if !rs.Lost.IsZero() {
+				rs.Lost = d.now
+			}
 			d.s.Robots[id] = rs
 		}
 	}
@@ -277,9 +282,12 @@ func (d *decider) enter(i int, s Step, format string, args ...any) {
 	old := d.robot(i)
 	rs := RobotStatus{
 		Step: s, Since: d.now, Deadline: d.deadline(s), Reason: fmt.Sprintf(format, args...),
-		Override: old.Override, Undo: old.Undo && (s == StepRollingBack || s == StepRolledBack),
+		Override: old.Override, Undo: old.Undo && (s == StepRollingBack || s == StepRolledBack), Begun: old.Begun,
 	}
-	rs.Tidy = s == StepFailed || s == StepSkipped || s == StepNeedsOperator
+	if s == StepReplacing {
+		rs.Begun = d.now
+	}
+	rs.Tidy = s == StepNeedsOperator || (s == StepFailed || s == StepSkipped) && rs.Begun.IsZero()
 	d.put(i, rs)
 	d.wakeBy(rs.Deadline)
 	d.poll()
@@ -321,7 +329,7 @@ func (d *decider) limit(s Step) time.Duration {
 // whole step again: time in which no manager ran must not roll a robot back.
 func (d *decider) due(rs RobotStatus) time.Time {
 	limit := d.limit(rs.Step)
-	if rs.Step == StepDone {
+	if rs.Step.Terminal() {
 		limit = tidyFor
 	}
 	if fresh := d.facts.Since.Add(limit); fresh.After(rs.Deadline) {

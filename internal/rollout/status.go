@@ -109,6 +109,10 @@ type RobotStatus struct {
 	Undo     bool      `json:"undo,omitempty"`     // is rolled back by decision; it did not fail
 	Skip     string    `json:"skip,omitempty"`     // who leaves it out, and why
 	Override string    `json:"override,omitempty"` // who overrides the robot's locks, and why
+	// Lost is since when its engine does not answer in the middle of a step.
+	Lost time.Time `json:"lost,omitzero"`
+	// Begun is when its replacement was begun: something of it may be on the robot.
+	Begun time.Time `json:"begun,omitzero"`
 }
 
 // Robot is the status of a robot, StepQueued when there is no entry.

@@ -154,6 +154,11 @@ func (d *decider) waiting(i int) {
 		d.abandon(i, rs.Skip)
 		return
 	}
+	if d.plan.midway(i, rf) && !rs.Begun.IsZero() {
+		// Turned back by mistake: its container was out of its place already.
+		d.enter(i, StepReplacing, "its container is out of its place already")
+		return
+	}
 	gates := d.before(i)
 	held := d.heldUp(i)
 	switch {
@@ -188,26 +193,13 @@ func (d *decider) waiting(i int) {
 // its turn has come.
 func (d *decider) heldUp(i int) string {
 	rp, spec := &d.plan.Robots[i], &d.plan.Spec
-	switch {
-	case d.s.State != StateRunning:
-		return "the rollout is " + string(d.s.State)
-	case rp.Wave > d.count().openWave:
+	switch shut := d.shut(i); {
+	case d.s.State == StateRunning && rp.Wave > d.count().openWave:
 		return "an earlier wave has not ended"
-	case d.s.wantsApproval(d.plan, rp.Wave):
-		who := "a person who is " + spec.Approval.least()
-		if spec.Approval.OtherPerson {
-			who += ", other than " + d.plan.CreatedBy
-		}
-		return "the wave waits for the approval of " + who
+	case shut != "":
+		return shut
 	case spec.Before.WavePulled && d.count().notPulled[rp.Wave] > 0:
 		return "the image is not on all robots of the wave yet"
-	}
-	if len(spec.Before.Windows) > 0 {
-		g, next := spec.Before.windowGate(d.now)
-		d.wakeBy(next)
-		if g.Outcome != Pass {
-			return "outside of the maintenance window, which " + g.Reason
-		}
 	}
 	full := d.noRoom(i, false)
 	if t := d.count(); full != "" && t.down == 0 && t.helpless > 0 {
@@ -218,7 +210,7 @@ func (d *decider) heldUp(i int) string {
 
 // replacing puts the new container in the old one's place.
 func (d *decider) replacing(i int) {
-	rf, rs := d.fact(i), d.robot(i)
+	rf, rs := d.fact(i), d.reached(i)
 	res := rf.result(VerbReplace)
 	switch {
 	case res != nil && res.Err == "":
@@ -227,6 +219,8 @@ func (d *decider) replacing(i int) {
 		d.enter(i, StepFailed, "%s", res.Err)
 	case d.undoes(i):
 		d.abandonAs(i, StepRollingBack, "%s", d.undoReason(rs))
+	case res != nil && res.NotNow:
+		d.enter(i, StepWaiting, "nothing was touched: %s", res.Err)
 	case res != nil && res.Fatal:
 		d.failed(i, "%s", res.Err)
 	case d.unreachable(i):
@@ -234,6 +228,7 @@ func (d *decider) replacing(i int) {
 		d.failed(i, "not replaced in %v: %s", d.limit(rs.Step), cmp.Or(rs.Error, "no answer"))
 	case d.s.State == StatePaused && d.plan.Spec.OnFailure == PauseOnly && rs.Attempt > 0:
 		d.wait(i, nil, "%s", rs.Error)
+	case res == nil && d.turnsBack(i):
 	default:
 		d.try(i, VerbReplace, res)
 	}
@@ -322,7 +317,7 @@ const probeTimeout = time.Minute
 // rollingBack puts the old container back. A rollback is never rolled back:
 // what it cannot mend is a person's.
 func (d *decider) rollingBack(i int) {
-	rf, rs := d.fact(i), d.robot(i)
+	rf, rs := d.fact(i), d.reached(i)
 	res := rf.result(VerbRollback)
 	if res != nil && res.Err == "" {
 		rs.Acted = true

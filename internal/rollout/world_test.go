@@ -34,6 +34,9 @@ type world struct {
 
 	domainDown bool
 	bad        string // the first thing that must never happen
+	// witness judges by the world alone whether a robot's old container may be
+	// stopped at this moment.
+	witness func(id string) string
 }
 
 // simRobot is a robot with its two containers.
@@ -230,6 +233,14 @@ func (w *world) effect(id string) Result {
 		if s.undone {
 			return Result{Verb: verb, Err: "generation 7 was rolled back here", Fatal: true}
 		}
+		if s.oldRuns {
+			if why := w.notReady(id); why != "" {
+				return Result{Verb: verb, Err: why, NotNow: true}
+			}
+			if w.witness != nil && w.bad == "" {
+				w.bad = w.witness(id)
+			}
+		}
 		s.newMade, s.oldRuns, s.newRuns, s.newSince = true, false, !s.crashNew, w.now
 	case VerbRollback:
 		if s.oldGone {
@@ -252,6 +263,12 @@ func (w *world) effect(id string) Result {
 	case VerbProbe:
 	}
 	return Result{Verb: verb}
+}
+
+// notReady asks as Replace does, before it stops the old container.
+func (w *world) notReady(id string) string {
+	i := slices.IndexFunc(w.plan.Robots, func(rp RobotPlan) bool { return rp.Robot == id })
+	return Ready(w.plan, w.status, w.facts(), i, w.now)
 }
 
 // finish reports a verb's end to the runner.
