@@ -51,6 +51,10 @@ type simRobot struct {
 	offline                            bool
 	undone                             bool // rolled back, and the successor is still there
 	locked                             bool // asks not to be updated
+	deaf                               bool // a cancelled verb goes on
+	lastSeen                           time.Time
+	stopped                            bool // its container was found stopped
+	health                             string
 	charging                           bool
 	station                            string
 
@@ -69,7 +73,7 @@ func newWorldAt(now time.Time, n int, spec Spec) *world {
 	snap := fleet.Snapshot{}
 	for i := range n {
 		id := fmt.Sprintf("r%d", i+1)
-		w.robots[id] = &simRobot{oldRuns: true, engine: fleet.EngineUp, fail: make(map[Verb][]Result), charging: true, station: fmt.Sprint(i % 2)}
+		w.robots[id] = &simRobot{oldRuns: true, engine: fleet.EngineUp, fail: make(map[Verb][]Result), charging: true, station: fmt.Sprint(i % 2), lastSeen: now}
 		snap.Robots = append(snap.Robots, w.fleetRobot(id))
 		snap.Engines = append(snap.Engines, fleet.Engine{Name: "e-" + id, State: fleet.EngineUp, OS: "linux", Arch: "amd64"})
 	}
@@ -109,11 +113,11 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 		r.Pose.Speed = 1
 	}
 	if s.offline {
-		r.Quality, r.LastSeen = fleet.QualityOffline, t0
+		r.Quality, r.LastSeen = fleet.QualityOffline, s.lastSeen
 	}
 	old := fleet.Container{
 		ID: id + "-old", Name: "amr", Engine: "e-" + id, Role: fleet.RoleCurrent, State: state(s.oldRuns),
-		Image: fleet.Image{Ref: "registry/amr:1", Digest: oldDigest},
+		Image: fleet.Image{Ref: "registry/amr:1", Digest: oldDigest}, Health: s.health,
 	}
 	if s.newRuns || s.newMade && !s.oldRuns {
 		old.Name, old.Role = "amr.previous", fleet.RolePrevious
@@ -181,7 +185,7 @@ func (w *world) decide() {
 		s.result = nil
 	}
 	for _, id := range d.Cancel {
-		if s := w.robots[id]; s.busy != nil {
+		if s := w.robots[id]; s.busy != nil && !s.deaf {
 			w.finish(id, Result{Verb: s.busy.Verb, Err: "cancelled"})
 		}
 	}
@@ -247,7 +251,7 @@ func (w *world) effect(id string) Result {
 			w.bad = id + " is rolled back after its old container was removed"
 			return Result{Verb: verb, Err: "there is no old container", Fatal: true}
 		}
-		s.newRuns, s.oldRuns, s.undone = false, true, s.newMade
+		s.newRuns, s.oldRuns, s.undone = false, !s.stopped, s.newMade
 	case VerbCommit:
 		if !s.newRuns {
 			w.bad = id + " loses its old container and does not run the new one"
