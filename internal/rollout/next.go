@@ -282,7 +282,11 @@ func (d *decider) enter(i int, s Step, format string, args ...any) {
 	old := d.robot(i)
 	rs := RobotStatus{
 		Step: s, Since: d.now, Deadline: d.deadline(s), Reason: fmt.Sprintf(format, args...),
-		Override: old.Override, Undo: old.Undo && (s == StepRollingBack || s == StepRolledBack), Begun: old.Begun,
+		Override: old.Override, Begun: old.Begun,
+		Undo: old.Undo && (s == StepRollingBack || s == StepRolledBack),
+	}
+	if !s.Terminal() && !s.Down() { // a person's wish holds until the robot is touched
+		rs.Skip = old.Skip
 	}
 	if s == StepReplacing {
 		rs.Begun = d.now

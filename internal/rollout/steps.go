@@ -124,14 +124,14 @@ func (d *decider) pulling(i int) {
 	rf, rs := d.fact(i), d.robot(i)
 	res := rf.result(VerbPull)
 	switch {
+	case rs.Skip != "": // also when it has succeeded meanwhile
+		d.abandon(i, rs.Skip)
 	case res != nil && res.Err == "":
 		d.enter(i, StepWaiting, "the image is on the robot")
 	case res != nil && res.Fatal:
 		d.enter(i, StepFailed, "%s", res.Err)
 	case d.s.State == StateStopping:
 		d.abandon(i, "the rollout stopped before this robot was touched")
-	case rs.Skip != "":
-		d.abandon(i, rs.Skip)
 	case d.overdue(rs):
 		d.abandonAs(i, StepFailed, "the image was not pulled in %v: %s", d.limit(rs.Step), cmp.Or(rs.Error, "no answer"))
 	default:
@@ -213,12 +213,12 @@ func (d *decider) replacing(i int) {
 	rf, rs := d.fact(i), d.reached(i)
 	res := rf.result(VerbReplace)
 	switch {
-	case res != nil && res.Err == "":
-		d.enter(i, StepVerifying, "the new container runs")
 	case res != nil && res.Stale:
 		d.enter(i, StepFailed, "%s", res.Err)
-	case d.undoes(i):
+	case d.undoes(i): // also when it has succeeded meanwhile
 		d.abandonAs(i, StepRollingBack, "%s", d.undoReason(rs))
+	case res != nil && res.Err == "":
+		d.enter(i, StepVerifying, "the new container runs")
 	case res != nil && res.NotNow:
 		d.enter(i, StepWaiting, "nothing was touched: %s", res.Err)
 	case res != nil && res.Fatal:
