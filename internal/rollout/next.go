@@ -83,6 +83,7 @@ func (d *decider) mendClocks() {
 		mended := ahead(&rs.Since, 0, d.now)
 		mended = ahead(&rs.Begun, 0, d.now) || mended
 		mended = ahead(&rs.Lost, 0, d.now) || mended
+		mended = ahead(&rs.FailedAt, 0, d.now) || mended
 		mended = ahead(&rs.PassAt, 0, time.Time{}) || mended
 		mended = ahead(&rs.FailAt, 0, time.Time{}) || mended
 		mended = ahead(&rs.RetryAt, maxBackoff, time.Time{}) || mended
@@ -117,64 +118,6 @@ func (d *decider) stop(ending State, reason string) {
 func (d *decider) pause(format string, args ...any) {
 	if d.s.State == StateRunning {
 		d.setState(StatePaused, fmt.Sprintf(format, args...))
-	}
-}
-
-// stopOnFailure ends a rollout with more failures than allowed. A canary that
-// fails ends it always: that is what canaries are for.
-func (d *decider) stopOnFailure() {
-	if d.s.State == StateStopping || d.s.Closing {
-		return
-	}
-	failures, tried, worst, canary := 0, 0, -1, false
-	for i, rp := range d.plan.Robots {
-		rs, took := d.s.Robots[rp.Robot]
-		if !took || rs.Step == StepQueued || rs.Step == StepSkipped {
-			continue
-		}
-		if rs.Step != StepPulling && rs.Step != StepWaiting {
-			tried++
-		}
-		if rs.Undo || !rs.Step.Bad() && rs.Step != StepRollingBack {
-			continue
-		}
-		failures++
-		if worst < 0 {
-			worst = i
-		}
-		canary = canary || rp.Wave == 0 && d.plan.Waves > 1
-	}
-	if failures == 0 {
-		return
-	}
-	first := d.plan.Robots[worst]
-	rs := d.s.Robots[first.Robot]
-	reason := fmt.Sprintf("robot %s %s: %s", first.Robot, phrase(rs.Step), rs.Reason)
-	switch {
-	case failures > d.plan.Spec.MaxFailures.ceil(tried):
-	case canary:
-		reason = "canary: " + reason
-	default:
-		return
-	}
-	d.stop(StateFailed, reason)
-	switch d.plan.Spec.OnFailure {
-	case RollBackWave:
-		d.s.Undo, d.s.UndoWave = UndoWave, first.Wave
-	case RollBackAll:
-		d.s.Undo = UndoAll
-	case RollBackRobot, PauseOnly:
-	}
-}
-
-func phrase(s Step) string {
-	switch s {
-	case StepRolledBack, StepRollingBack:
-		return "is rolled back"
-	case StepNeedsOperator:
-		return "needs an operator"
-	default:
-		return string(s)
 	}
 }
 
@@ -284,6 +227,11 @@ func (d *decider) enter(i int, s Step, format string, args ...any) {
 		Step: s, Since: d.now, Deadline: d.deadline(s), Reason: fmt.Sprintf(format, args...),
 		Override: old.Override, Begun: old.Begun,
 		Undo: old.Undo && (s == StepRollingBack || s == StepRolledBack),
+	}
+	if s.Bad() || s == StepRollingBack {
+		if rs.FailedAt = old.FailedAt; rs.FailedAt.IsZero() {
+			rs.FailedAt = d.now
+		}
 	}
 	if !s.Terminal() && !s.Down() { // a person's wish holds until the robot is touched
 		rs.Skip = old.Skip

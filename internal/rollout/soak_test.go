@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// until lets time pass until a robot has come to a step.
 func (w *world) until(t *testing.T, robot string, s Step) {
 	t.Helper()
 	for range 10_000 {
@@ -19,6 +20,8 @@ func (w *world) until(t *testing.T, robot string, s Step) {
 	t.Fatalf("%s never comes to %s: %v", robot, s, w.trace)
 }
 
+// A short failure before the manager was replaced is no reason to roll back as
+// soon as the new one does not see the graph yet.
 func TestSoakCountsFailuresThatThisManagerSawOnly(t *testing.T) {
 	w := newWorld(1, Spec{Soak: Duration(time.Hour), OnFailure: RollBackAll})
 	w.until(t, "r1", StepDone)

@@ -109,6 +109,7 @@ type RobotStatus struct {
 	Undo     bool      `json:"undo,omitempty"`     // is rolled back by decision; it did not fail
 	Skip     string    `json:"skip,omitempty"`     // who leaves it out, and why
 	Override string    `json:"override,omitempty"` // who overrides the robot's locks, and why
+	FailedAt time.Time `json:"failed_at,omitzero"` // when it began to be rolled back, or failed
 	// Lost is since when its engine does not answer in the middle of a step.
 	Lost time.Time `json:"lost,omitzero"`
 	// Begun is when its replacement was begun: something of it may be on the robot.
