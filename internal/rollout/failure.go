@@ -51,7 +51,16 @@ func (d *decider) stopOnFailure() {
 	default:
 		return
 	}
+	if d.plan.Spec.OnFailure == PauseOnly {
+		if d.s.Pardoned = min(d.s.Pardoned, f.count); f.count > d.s.Pardoned {
+			d.pause("%s", reason)
+		}
+		return
+	}
 	d.stop(StateFailed, reason)
+	if rs.Begun.IsZero() {
+		return // it was never touched: a failed pull says nothing about those that run
+	}
 	switch d.plan.Spec.OnFailure {
 	case RollBackWave:
 		d.s.Undo, d.s.UndoWave = UndoWave, rp.Wave
@@ -59,6 +68,12 @@ func (d *decider) stopOnFailure() {
 		d.s.Undo = UndoAll
 	case RollBackRobot, PauseOnly:
 	}
+}
+
+// unanswered reports whether failures wait for a person's answer, who was asked
+// to say what becomes of them.
+func (d *decider) unanswered() bool {
+	return d.s.State == StatePaused && d.plan.Spec.OnFailure == PauseOnly && d.failures().count > d.s.Pardoned
 }
 
 func phrase(s Step) string {

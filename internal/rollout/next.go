@@ -127,7 +127,7 @@ func (d *decider) pause(format string, args ...any) {
 func (d *decider) finish() {
 	e := d.census()
 	switch {
-	case e.inHand, e.open > 0 && d.s.State != StateStopping:
+	case e.inHand, e.open > 0 && d.s.State != StateStopping, d.unanswered():
 		return
 	case !d.s.Closing:
 		d.s.Closing = true

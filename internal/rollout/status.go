@@ -78,6 +78,8 @@ type Status struct {
 	// wave when it is not all.
 	Undo     Undo `json:"undo,omitempty"`
 	UndoWave int  `json:"undo_wave,omitempty"`
+	// Pardoned are the failures after which a person had the rollout go on.
+	Pardoned int `json:"pardoned,omitempty"`
 	// Closing: all robots have ended, and what is no longer needed is removed.
 	Closing bool `json:"closing,omitempty"`
 	// Approved are the approvals given so far.

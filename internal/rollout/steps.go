@@ -235,10 +235,15 @@ func (d *decider) replacing(i int) {
 }
 
 // failed answers a robot's failure as the spec has it: it is rolled back, or a
-// person is asked.
+// person is asked. A rollout that stops can not be paused: then it is left to
+// that person.
 func (d *decider) failed(i int, format string, args ...any) {
-	if d.plan.Spec.OnFailure != PauseOnly || d.s.State == StateStopping {
+	switch {
+	case d.plan.Spec.OnFailure != PauseOnly:
 		d.abandonAs(i, StepRollingBack, format, args...)
+		return
+	case d.s.State == StateStopping:
+		d.abandonAs(i, StepNeedsOperator, "left as it is: "+format, args...)
 		return
 	}
 	rp, rs := &d.plan.Robots[i], d.robot(i)
