@@ -20,6 +20,7 @@ func (w *termWork) facts(st *Stored) Facts {
 	w.mu.Unlock()
 	f := gather(w.Registry, p, func(i int) bool { return needed(i) || inHand[p.Robots[i].Robot] })
 	f.Since, f.DomainOK = w.since, w.DomainOK()
+	f.DownElsewhere = downElsewhere(w.Registry, p.ID, w.inOrder())
 	claimed := claims(w.inOrder())
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -78,6 +79,29 @@ func (w *termWork) inOrder() []*Stored {
 	return slices.SortedFunc(maps.Values(w.stored), func(a, b *Stored) int {
 		return cmp.Or(a.Plan.CreatedAt.Compare(b.Plan.CreatedAt), cmp.Compare(a.Plan.ID, b.Plan.ID))
 	})
+}
+
+// downElsewhere are the robots that other rollouts than one have down, or left
+// for an operator.
+func downElsewhere(reg *fleet.Registry, id string, all []*Stored) []Elsewhere {
+	var down []Elsewhere
+	for _, st := range all {
+		if st.Plan.ID == id || st.Status.State.Terminal() {
+			continue
+		}
+		for robot, rs := range st.Status.Robots {
+			if rs.Step.Down() || rs.Step == StepNeedsOperator {
+				r, _ := reg.Robot(robot)
+				down = append(down, Elsewhere{
+					Robot: robot, Rollout: st.Plan.ID, Labels: r.Labels, Helpless: rs.Step == StepNeedsOperator,
+				})
+			}
+		}
+	}
+	slices.SortFunc(down, func(a, b Elsewhere) int {
+		return cmp.Or(naturalCompare(a.Robot, b.Robot), cmp.Compare(a.Rollout, b.Rollout))
+	})
+	return down
 }
 
 // claims maps each robot to the oldest rollout that is not through with it.

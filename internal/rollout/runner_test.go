@@ -209,3 +209,29 @@ func TestWishesPauseAndResume(t *testing.T) {
 		assert.Equal(t, rollout.StateCompleted, h.await(id).State)
 	})
 }
+
+// Two rollouts of one charging station never have both of its robots down.
+func TestRolloutsShareTheLimitOfALabel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, 2, 1)
+		defer h.close()
+		for _, id := range []string{"r1", "r2"} {
+			h.fleet.Registry.Apply(time.Now(), fleet.InventoryObserved{
+				ID: id, Namespace: "/" + id, Engine: "e-" + id, Labels: map[string]string{"station": "A"},
+			})
+		}
+		var ids []string
+		for _, robot := range []string{"r1", "r2"} {
+			r, err := h.service.Start(t.Context(), rollout.Spec{
+				Image: "registry/amr:2", Robots: robot, MaxPer: []rollout.GroupLimit{{Label: "station", Max: 1}},
+			}, "ada", false)
+			require.NoError(t, err)
+			ids = append(ids, r.ID)
+		}
+		for _, id := range ids {
+			assert.Equal(t, rollout.StateCompleted, h.await(id).State)
+		}
+		live, _ := h.fleet.Witness()
+		assert.Equal(t, 1, live)
+	})
+}
