@@ -167,6 +167,7 @@ func (d *decider) waiting(i int) {
 		d.lock(i)
 		return
 	case worst(gates) == Pass:
+		d.learn(i)
 		d.enter(i, StepReplacing, "all gates passed")
 		return
 	}
