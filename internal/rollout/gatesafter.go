@@ -107,11 +107,24 @@ func (p *Plan) successor(robot int, f RobotFacts) *fleet.Container {
 	return &f.Robot.Containers[i]
 }
 
-// restored is the old container, back in its place.
-func (p *Plan) restored(rp RobotPlan, f RobotFacts) bool {
-	return slices.ContainsFunc(f.Robot.Containers, func(c fleet.Container) bool {
-		return c.Name == rp.Container && c.Generation != p.Generation && c.Running() && c.Health != "unhealthy"
-	})
+// restored reports whether the old container is back in its place as it was
+// found: healthy where it has a health check, unless it was not so before.
+func (p *Plan) restored(rp RobotPlan, rs RobotStatus, f RobotFacts) bool {
+	found := FoundRunning
+	if rs.Was != nil {
+		found = rs.Was.Found
+	}
+	c := f.inPlace(rp.Container)
+	switch {
+	case c == nil || c.Generation == p.Generation:
+		return false
+	case found == FoundStopped:
+		return true
+	case found == FoundUnhealthy:
+		return c.Running()
+	default:
+		return c.Running() && (c.Health == "" || c.Health == "healthy")
+	}
 }
 
 func nodesGate(want *Expect, f RobotFacts, facts Facts) Gate {

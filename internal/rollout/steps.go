@@ -330,7 +330,7 @@ func (d *decider) rollingBack(i int) {
 		d.put(i, rs)
 	}
 	switch {
-	case rs.Acted && d.plan.restored(d.plan.Robots[i], rf):
+	case rs.Acted && d.plan.restored(d.plan.Robots[i], rs, rf):
 		d.enter(i, StepRolledBack, "%s", rs.Reason)
 	case res != nil && res.Fatal:
 		d.enter(i, StepNeedsOperator, "%s; rolling back: %s", rs.Reason, res.Err)
@@ -339,7 +339,7 @@ func (d *decider) rollingBack(i int) {
 		d.abandonAs(i, StepNeedsOperator, "%s; not rolled back in %v: %s",
 			rs.Reason, d.limit(rs.Step), cmp.Or(rs.Error, "no answer"))
 	case rs.Acted:
-		d.wait(i, nil, "waits for the old container to run")
+		d.wait(i, nil, "waits for the old container to be as it was")
 		d.poll()
 	default:
 		d.try(i, VerbRollback, res)

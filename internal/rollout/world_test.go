@@ -121,7 +121,7 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 		ID: id + "-old", Name: "amr", Engine: "e-" + id, Role: fleet.RoleCurrent, State: state(s.oldRuns),
 		Image: fleet.Image{Ref: "registry/amr:1", Digest: oldDigest}, Health: s.health,
 	}
-	if s.newRuns || s.newMade && !s.oldRuns {
+	if !s.undone && (s.newRuns || s.newMade && !s.oldRuns) {
 		old.Name, old.Role = "amr.previous", fleet.RolePrevious
 	}
 	if !s.oldGone {
@@ -132,7 +132,7 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 			ID: id + "-new", Name: "amr", Engine: "e-" + id, Role: fleet.RoleCurrent, State: state(s.newRuns),
 			Image: fleet.Image{Ref: "registry/amr@" + newDigest, Digest: newDigest}, Generation: 7, Digest: newDigest, Rollout: "ro",
 		}
-		if s.oldRuns {
+		if s.oldRuns || s.undone {
 			c.Name, c.Role = "amr.successor", fleet.RoleSuccessor
 		}
 		r.Containers = append(r.Containers, c)
