@@ -74,7 +74,7 @@ func (d *decider) mendClocks() {
 	for id, rs := range d.s.Robots {
 		limit := d.limit(rs.Step)
 		switch rs.Step {
-		case StepWaiting:
+		case StepQueued, StepWaiting:
 			limit = time.Duration(d.plan.Spec.Deadlines.Wait)
 		case StepDone, StepFailed, StepSkipped:
 			limit = tidyFor
