@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/muster-fleet/muster/internal/fleet"
@@ -277,6 +278,9 @@ func (f *Fleet) stop(ctx context.Context, id string, c *container) error {
 // hungPoll is how often one looks whether a hung engine answers again.
 const hungPoll = 100 * time.Millisecond
 
+// index is a robot's number in the fleet's order.
+func (f *Fleet) index(id string) int { return slices.Index(f.order, id) + 1 }
+
 // effect changes one thing on an engine. Once it is under way nobody can take it
 // back: a context that ends only ends the wait for it.
 func (f *Fleet) effect(ctx context.Context, id, what string, took time.Duration, change func(*robot) error) error {
@@ -288,7 +292,8 @@ func (f *Fleet) effect(ctx context.Context, id, what string, took time.Duration,
 			return err
 		}
 	}
-	time.Sleep(took)
+	// No two robots at one instant, so that a seed mostly gives one order.
+	time.Sleep(took + time.Duration(f.index(id))*time.Microsecond)
 	f.mu.Lock()
 	r := f.robots[id]
 	for r.Engine == fleet.EngineHung && !r.Off {
