@@ -254,10 +254,7 @@ func (d *decider) verifying(i int) {
 		d.abandonAs(i, StepRollingBack, "%s", d.undoReason(rs))
 		return
 	}
-	if rs.Lost.IsZero() && d.fact(i).Engine.State != fleet.EngineUp {
-		rs.Lost = d.now
-		d.put(i, rs)
-	}
+	rs = d.lost(i)
 	d.probe(i)
 	gates := d.after(i)
 	window := time.Duration(d.plan.Spec.After.Window)
