@@ -40,7 +40,7 @@ func (s *simulation) disturb(r *rand.Rand, id string) {
 		s.wg.Go(func() { time.Sleep(last); s.fleet.Set(robot, back) })
 	}
 	type condition = rollouttest.Condition
-	switch r.IntN(13) {
+	switch r.IntN(14) {
 	case 0:
 		s.mu.Lock()
 		p := s.procs[r.IntN(2)]
@@ -75,6 +75,12 @@ func (s *simulation) disturb(r *rand.Rand, id string) {
 		jump := time.Duration(r.IntN(7200)-3600) * time.Second
 		s.note("the clock is set by %v", jump)
 		s.jump.Add(int64(jump))
+	case 13: // rarely, or too few get further
+		a := []rollout.Action{rollout.ActionAbort, rollout.ActionRollback}[r.IntN(2)]
+		if r.IntN(3) == 0 {
+			_, err := s.service().Wish(context.Background(), id, rollout.Wish{Action: a, By: "bob", Role: "engineer"})
+			s.note("bob wants: %s: %v", a, err)
+		}
 	case 12:
 		w := rollout.Wish{Action: rollout.Actions[r.IntN(len(rollout.Actions))], By: "bob", Role: "engineer", Reason: "because"}
 		if r.IntN(2) == 0 {
