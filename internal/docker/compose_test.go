@@ -60,7 +60,7 @@ func (p *project) running() []string {
 func TestComposeGoesOnWithTheSuccessor(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
-	require.NoError(t, p.c.Replace(p.ctx(), p.t1))
+	require.NoError(t, p.c.Replace(p.ctx(), p.t1, isReady))
 	require.Equal(t, []string{p.t1.Container}, p.running(), "while it soaks the old one is there, too, and does not run")
 	require.NoError(t, p.c.Commit(p.ctx(), p.t1))
 	id := p.inspect(p.t1.Container).Container.ID
@@ -93,7 +93,7 @@ func TestComposeGoesOnWithTheSuccessor(t *testing.T) {
 func TestComposeStartsBothWhileARobotSoaks(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
-	require.NoError(t, p.c.Replace(p.ctx(), p.t1))
+	require.NoError(t, p.c.Replace(p.ctx(), p.t1, isReady))
 	p.compose("stop")
 	p.compose("start")
 	require.Equal(t, map[string]string{"": "running", ".muster-previous-g7": "running"}, p.family())

@@ -89,7 +89,7 @@ var ours = way{
 		f.t1.Generation++
 		f.t1.Image.Ref, f.t1.Image.Digest = f.image(version), f.digest(version)
 		require.NoError(f.t, f.c.Pull(f.ctx(), f.t1, noReport))
-		require.NoError(f.t, f.c.Replace(f.ctx(), f.t1))
+		require.NoError(f.t, f.c.Replace(f.ctx(), f.t1, isReady))
 	},
 }
 

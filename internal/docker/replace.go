@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/moby/moby/api/types/container"
+
 	"github.com/muster-fleet/muster/internal/rollout"
 )
 
 // Replace puts a container of the target's image in the old one's place; see
 // the package's doc. It refuses with a Fatal error, before anything is touched,
-// what could not be undone or kept.
-func (c *Client) Replace(ctx context.Context, t rollout.Target) error {
+// what could not be undone or kept. It asks ready just before it stops the old
+// container; a no leaves that one in its place, running, with its restart policy.
+func (c *Client) Replace(ctx context.Context, t rollout.Target, ready func() error) error {
 	w, err := c.begin(ctx, t)
 	if err != nil {
 		return err
@@ -32,7 +35,7 @@ func (c *Client) Replace(ctx context.Context, t rollout.Target) error {
 	if err != nil {
 		return fmt.Errorf("replace %s: %w", t.Container, err)
 	}
-	if err := w.takeOver(ctx, next, old); err != nil {
+	if err := w.takeOver(ctx, next, old, ready); err != nil {
 		return fmt.Errorf("replace %s: %w", t.Container, err)
 	}
 	return nil
@@ -49,7 +52,9 @@ func (w *work) prepare(ctx context.Context, f *family) (next, old *member, err e
 	case f.prev != nil:
 		old = f.prev
 	default:
-		return nil, nil, w.missing(f)
+		if old, err = w.leftBehind(f); err != nil {
+			return nil, nil, err
+		}
 	}
 	// The image is here since the pull; when it was removed meanwhile it is better
 	// to fetch it now than to learn it with the robot down.
@@ -104,24 +109,45 @@ func (w *work) surplus(ctx context.Context, f *family) error {
 	return w.remove(ctx, f.next, true)
 }
 
-// missing says why there is no container to replace.
-func (w *work) missing(f *family) error {
-	for _, m := range f.lower {
-		if m.slot == slotPrevious {
-			return rollout.Fatal(fmt.Errorf("container %s is not there, but %s is: an earlier rollout was left unfinished; roll that one back first", w.t.Container, m.name))
+// leftBehind is the old container of an earlier rollout that was left with an
+// empty place: its replacement and its rollback had failed. Its successor is still
+// there and tells how the old one was; while that one runs, nothing is done.
+func (w *work) leftBehind(f *family) (*member, error) {
+	var old, next *member
+	for i := range f.lower {
+		m := &f.lower[i]
+		switch {
+		case m.runs():
+			return nil, rollout.Fatal(fmt.Errorf("container %s is not there, but %s runs: an earlier rollout was left unfinished; stop that one first", w.t.Container, m.name))
+		case m.slot == slotPrevious && (old == nil || m.generation > old.generation):
+			old = m
 		}
 	}
-	return rollout.Fatal(fmt.Errorf("container %s is not on engine %s", w.t.Container, w.endpoint.Name))
+	if old == nil {
+		return nil, rollout.Fatal(fmt.Errorf("container %s is not on engine %s", w.t.Container, w.endpoint.Name))
+	}
+	for i := range f.lower {
+		if m := &f.lower[i]; m.slot != slotPrevious && m.generation == old.generation {
+			next = m
+		}
+	}
+	if next == nil {
+		return nil, rollout.Fatal(fmt.Errorf("container %s is not there, but %s is, and nothing tells its restart policy: rename and start it first", w.t.Container, old.name))
+	}
+	return old, nil
 }
 
 // takeOver stops the old container and starts the successor in its place. old
 // is nil once Commit has removed it.
-func (w *work) takeOver(ctx context.Context, next, old *member) error {
+func (w *work) takeOver(ctx context.Context, next, old *member, ready func() error) error {
 	wanted, err := parseRestart(next.labels[labelRestart])
 	if err != nil {
 		return rollout.Fatal(fmt.Errorf("label %s of %s: %w", labelRestart, next.name, err))
 	}
 	if old != nil {
+		if err := w.stillReady(ctx, next, old, wanted, ready); err != nil {
+			return err
+		}
 		if err := w.halt(ctx, old); err != nil {
 			return err
 		}
@@ -145,4 +171,25 @@ func (w *work) takeOver(ctx context.Context, next, old *member) error {
 	}
 	w.log.Info("container replaced", "image", w.t.Image.ByDigest())
 	return nil
+}
+
+// stillReady asks whether the old container may be stopped, unless that was done
+// before. On a no the old one, which runs, gets its name and its restart policy
+// back: a robot that waits for hours must survive a reboot meanwhile.
+func (w *work) stillReady(ctx context.Context, next, old *member, wanted container.RestartPolicy, ready func() error) error {
+	if !old.runs() && next.labels[labelFound] == foundRunning {
+		return nil
+	}
+	notNow := ready()
+	if notNow == nil {
+		return nil
+	}
+	if err := w.rename(ctx, old, w.t.Container); err != nil {
+		return err
+	}
+	if err := w.setRestart(ctx, old.id, wanted); err != nil {
+		return err
+	}
+	w.log.Info("container not replaced", "reason", notNow)
+	return notNow
 }

@@ -20,10 +20,11 @@ type Spec struct {
 	Soak Duration `json:"soak,omitempty"`
 
 	// MaxUnavailable bounds the robots that are being replaced, verified or
-	// rolled back at one time; a share is of those that take part.
+	// rolled back at one time; a share is of those that take part. A robot that
+	// takes part counts while another rollout has it down, too.
 	MaxUnavailable Share `json:"max_unavailable,omitzero"`
-	// MaxPer bounds them besides for robots that have the same value of a label:
-	// never two of one charging station.
+	// MaxPer bounds them besides for robots that have the same value of a label,
+	// over all rollouts: never two of one charging station.
 	MaxPer []GroupLimit `json:"max_per,omitempty"`
 	// PullAhead is how many robots beyond MaxUnavailable may pull and wait.
 	PullAhead int `json:"pull_ahead,omitempty"`
@@ -62,7 +63,7 @@ const (
 	RollBackRobot OnFailure = "roll-back-robot" // the robot that failed; those that are done stay
 	RollBackWave  OnFailure = "roll-back-wave"  // also those of its wave
 	RollBackAll   OnFailure = "roll-back-all"   // all that were changed
-	PauseOnly     OnFailure = "pause"           // nothing is rolled back before a person decides
+	PauseOnly     OnFailure = "pause"           // nothing is rolled back, nor ended, before a person decides
 )
 
 // Offline says what becomes of robots that are offline.
@@ -87,7 +88,10 @@ const (
 // Before are the gates that must pass on fresh facts before a robot's
 // container is touched.
 type Before struct {
-	Stationary bool     `json:"stationary,omitempty"`  // neither drives nor turns
+	// Stationary: it neither drives nor turns. That is asked for unless the spec
+	// says Moving.
+	Stationary bool     `json:"stationary,omitempty"`
+	Moving     bool     `json:"moving,omitempty"`      // it may be touched while it drives
 	Idle       Duration `json:"idle,omitempty"`        // has stood still for so long
 	Charging   bool     `json:"charging,omitempty"`    // the battery reports charging or full: it is docked
 	MinBattery float64  `json:"min_battery,omitempty"` // 0 … 1; 0 asks nothing
@@ -138,6 +142,7 @@ var Defaults = Spec{
 	OnFailure:      RollBackRobot,
 	Offline:        OfflineSkip,
 	Conflict:       ConflictRefuse,
+	Before:         Before{Stationary: true}, // unless Moving is set
 	After:          After{Window: Duration(5 * time.Second), MinRate: 0.8},
 	Deadlines: Deadlines{
 		Pull:     Duration(15 * time.Minute),
@@ -197,6 +202,7 @@ func (s Spec) withDefaults() Spec {
 	orDefault(&s.OnFailure, Defaults.OnFailure)
 	orDefault(&s.Offline, Defaults.Offline)
 	orDefault(&s.Conflict, Defaults.Conflict)
+	s.Before.Stationary = s.Before.Stationary || !s.Before.Moving
 	orDefault(&s.After.Window, Defaults.After.Window)
 	orDefault(&s.After.MinRate, Defaults.After.MinRate)
 	d := Defaults.Deadlines

@@ -23,14 +23,14 @@ func (d *decider) takeWish(w Wish) {
 	case ActionResume:
 		d.setState(StateRunning, "resumed by "+w.because())
 		d.renewDeadlines()
+		d.s.Pardoned = d.failures().count
 	case ActionAbort:
 		d.stop(StateAborted, "aborted by "+w.because())
 	case ActionRollback:
 		d.stop(StateRolledBack, "rolled back by "+w.because())
 		d.s.Undo = UndoAll
 	case ActionApprove:
-		wave, _ := d.s.nextApproval(d.plan)
-		d.s.Approved = append(d.s.Approved[:len(d.s.Approved):len(d.s.Approved)], Approved{Wave: wave, By: w.By, At: w.At})
+		d.s.Approved = append(d.s.Approved[:len(d.s.Approved):len(d.s.Approved)], Approved{Wave: *w.Wave, By: w.By, At: w.At})
 	case ActionSkip, ActionRetry, ActionOverride: // about a robot
 	}
 }
@@ -47,7 +47,11 @@ func (d *decider) steerRobot(w Wish) {
 		}
 	case ActionRetry:
 		if rs.Step.Terminal() {
-			rs = RobotStatus{Step: StepQueued, Since: d.now, Reason: "tried again by " + w.because(), Override: rs.Override}
+			again := RobotStatus{Step: StepQueued, Since: d.now, Reason: "tried again by " + w.because(), Override: rs.Override}
+			if rs.Step == StepNeedsOperator { // something of it is still there
+				again.Was, again.Begun = rs.Was, rs.Begun
+			}
+			rs = again
 		} else {
 			rs.Attempt, rs.RetryAt, rs.Deadline = 0, d.now, d.deadline(rs.Step)
 		}

@@ -150,8 +150,13 @@ func (f *Follower) discover(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		now := time.Now()
 		f.mu.Lock()
 		for _, fact := range facts {
+			if p, ok := fact.(ParticipantFact); ok {
+				p.Since = now
+				fact = p
+			}
 			f.graph.Apply(fact)
 			if i, ok := fact.(IncompatibleFact); ok {
 				f.incompatible(i)

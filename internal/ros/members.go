@@ -3,11 +3,13 @@ package ros
 import (
 	"container/list"
 	"slices"
+	"time"
 )
 
 // participant is what is known of one.
 type participant struct {
 	enclave, host string
+	since         time.Time // when it was discovered; zero while it is implied
 	nodeList
 	implied bool          // known by an endpoint of its alone
 	bare    *list.Element // its place among those without endpoints and nodes
@@ -27,6 +29,9 @@ func (g *Graph) applyParticipant(f ParticipantFact) {
 		}
 	}
 	p.implied = false
+	if p.since.IsZero() {
+		p.since = f.Since
+	}
 	p.enclave, p.host = bounded(userData(f.UserData, "enclave")), bounded(f.Host)
 	g.version++
 }
