@@ -81,10 +81,10 @@ func (w *work) prepare(ctx context.Context, f *family) (next, old *member, err e
 	if err := w.join(ctx, next, s.networks); err != nil {
 		return nil, nil, err
 	}
-	if err := w.setRestart(ctx, old.id, noRestart); err != nil {
+	if err := w.rename(ctx, old, previousName(w.t.Container, w.t.Generation, next.labels)); err != nil {
 		return nil, nil, err
 	}
-	return next, old, w.rename(ctx, old, nameOf(w.t.Container, slotPrevious, w.t.Generation))
+	return next, old, w.setRestart(ctx, old.name, noRestart)
 }
 
 // notUndone refuses to bring back what was rolled back.
@@ -138,7 +138,7 @@ func (w *work) takeOver(ctx context.Context, next, old *member) error {
 		return err
 	}
 	if err := w.start(ctx); err != nil {
-		return err
+		return w.hopeless(ctx, err)
 	}
 	if err := w.setRestart(ctx, next.id, wanted); err != nil {
 		return err

@@ -55,9 +55,10 @@ func (w *work) inspect(ctx context.Context, id string) (client.ContainerInspectR
 	return r, nil
 }
 
-// setRestart sets the restart policy where it differs.
-func (w *work) setRestart(ctx context.Context, id string, p container.RestartPolicy) error {
-	r, err := w.inspect(ctx, id)
+// setRestart sets the restart policy where it differs. It goes by the name, as
+// stop does.
+func (w *work) setRestart(ctx context.Context, name string, p container.RestartPolicy) error {
+	r, err := w.inspect(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -66,8 +67,8 @@ func (w *work) setRestart(ctx context.Context, id string, p container.RestartPol
 	}
 	ctx, cancel := w.timed(ctx)
 	defer cancel()
-	if _, err := w.s.ContainerUpdate(ctx, id, client.ContainerUpdateOptions{RestartPolicy: &p}); err != nil {
-		return fmt.Errorf("set restart policy %s of container %s: %w", formatRestart(p), id, err)
+	if _, err := w.s.ContainerUpdate(ctx, name, client.ContainerUpdateOptions{RestartPolicy: &p}); err != nil {
+		return fmt.Errorf("set restart policy %s of container %s: %w", formatRestart(p), name, err)
 	}
 	return nil
 }
@@ -113,6 +114,8 @@ func (w *work) halt(ctx context.Context, m *member) error {
 	return fmt.Errorf("stop container %s: something starts it again", m.name)
 }
 
+// stop goes by the name and not by the id: a request that comes late, when the
+// container was rolled back, finds nothing.
 func (w *work) stop(ctx context.Context, m *member, timeout *int) error {
 	grace := 10 * time.Second // the Engine's default
 	if timeout != nil {
@@ -125,7 +128,7 @@ func (w *work) stop(ctx context.Context, m *member, timeout *int) error {
 		defer cancel()
 	}
 	began := time.Now()
-	if _, err := w.s.ContainerStop(call, m.id, client.ContainerStopOptions{}); err != nil {
+	if _, err := w.s.ContainerStop(call, m.name, client.ContainerStopOptions{}); err != nil {
 		return fmt.Errorf("stop container %s: %w", m.name, err)
 	}
 	if r, err := w.inspect(ctx, m.id); err == nil {
@@ -147,13 +150,26 @@ func (w *work) start(ctx context.Context) error {
 	call, cancel := context.WithTimeout(ctx, 12*w.opts.CallTimeout)
 	defer cancel()
 	_, err := w.s.ContainerStart(call, name, client.ContainerStartOptions{})
-	if err == nil {
-		return nil
+	if err != nil {
+		return fmt.Errorf("start container %s: %w", name, err)
 	}
-	err = fmt.Errorf("start container %s: %w", name, err)
-	// The engine keeps the reason why a container could not be started: a device
-	// that is not there, a program that is not in the image. A retry won't mend it.
-	if r, ierr := w.inspect(ctx, name); ierr == nil && r.Container.State.Error != "" && !r.Container.State.Running {
+	return nil
+}
+
+// runsInPlace is an error when the container in the place does not run.
+func (w *work) runsInPlace(ctx context.Context) error {
+	r, err := w.inspect(ctx, w.t.Container)
+	if err == nil && !r.Container.State.Running {
+		err = fmt.Errorf("container %s was started and has ended with code %d", w.t.Container, r.Container.State.ExitCode)
+	}
+	return err
+}
+
+// hopeless marks the error of a successor that the engine says cannot be
+// started: a device that is not there, a program that is not in the image.
+// Rather than try again with the robot down, go back.
+func (w *work) hopeless(ctx context.Context, err error) error {
+	if r, ierr := w.inspect(ctx, w.t.Container); ierr == nil && r.Container.State.Error != "" && !r.Container.State.Running {
 		return rollout.Fatal(err)
 	}
 	return err
