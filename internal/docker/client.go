@@ -59,6 +59,7 @@ type Client struct {
 	site      *site
 	log       *slog.Logger
 	transport *http.Transport
+	checks    checks
 
 	mu      sync.Mutex // guards session; never held during a call
 	session *session
