@@ -205,7 +205,7 @@ func (s *simulation) finish(id string) (st rollout.Stored, problem string) {
 	for range 240 {
 		time.Sleep(5 * time.Second)
 		if st = s.stored(id); st.Status.State.Terminal() {
-			time.Sleep(5 * time.Second) // leases are given back
+			time.Sleep(30 * time.Second) // leases are given back, and stops that were given up have ended
 			return st, s.wrong(st)
 		}
 		if st.Status.State == rollout.StatePaused {
@@ -395,6 +395,9 @@ func (s *simulation) randomSpec(r *rand.Rand) rollout.Spec {
 	}
 	if r.IntN(4) == 0 {
 		spec.Approval = rollout.Approval{Before: rollout.ApproveEach}
+	}
+	if r.IntN(4) == 0 {
+		spec.Deadlines.Replace = rollout.Duration(2 * time.Second)
 	}
 	if r.IntN(3) == 0 {
 		spec.Waves = []rollout.Wave{"50%", "100%"}

@@ -137,6 +137,9 @@ func (f *Fleet) Set(id string, change func(*Condition)) {
 	r := f.robots[id]
 	was := r.Condition
 	change(&r.Condition)
+	if was.Off && !r.Off {
+		r.boots++
+	}
 	for _, c := range r.containers {
 		switch {
 		case r.Off:

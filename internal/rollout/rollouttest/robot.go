@@ -16,6 +16,7 @@ type robot struct {
 	containers []*container
 	images     map[string]bool
 	late       []func(*robot) error // what a hung engine was asked to do
+	boots      int                  // how often the machine was switched on
 }
 
 // container is what an engine has of one.
@@ -25,6 +26,7 @@ type container struct {
 	rollout    string
 	generation uint64
 	running    bool
+	starts     int
 	restart    bool // with its machine
 }
 
@@ -81,6 +83,9 @@ func (r *robot) start(name string) error {
 	c := r.named(name)
 	if c == nil {
 		return fmt.Errorf("no such container: %s", name)
+	}
+	if !c.running {
+		c.starts++
 	}
 	c.running = true
 	return nil

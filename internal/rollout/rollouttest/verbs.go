@@ -110,8 +110,8 @@ func (f *Fleet) prepare(ctx context.Context, t rollout.Target, old *container) (
 			return f.surplus(ctx, t)
 		}
 	}
-	do("restart policy of the old container", func(*robot) error { old.restart = false; return nil })
 	do("rename the old container", func(r *robot) error { return r.rename(old, previousName(t.Container, t.Generation)) })
+	do("restart policy of the old container", func(*robot) error { old.restart = false; return nil })
 	return err
 }
 
@@ -185,9 +185,12 @@ func (f *Fleet) Rollback(ctx context.Context, t rollout.Target) (err error) {
 			err = f.stop(ctx, t.Robot, next)
 		}
 	}
+	if err == nil && old != place { // a stop of it may be under way
+		err = f.stop(ctx, t.Robot, old)
+	}
+	do("restart policy of the old container", func(*robot) error { old.restart = true; return nil })
 	do("rename the old container", func(r *robot) error { return r.rename(old, t.Container) })
 	do("start the old container", func(r *robot) error { return r.start(t.Container) })
-	do("restart policy of the old container", func(*robot) error { old.restart = true; return nil })
 	return err
 }
 
@@ -240,7 +243,7 @@ func (f *Fleet) act(robot string) (end func()) {
 // stop stops a container that runs.
 func (f *Fleet) stop(ctx context.Context, id string, c *container) error {
 	f.mu.Lock()
-	took, running := f.StopTime, c.running
+	took, running, starts := f.StopTime, c.running, c.starts
 	if own := f.robots[id].StopTime; own > 0 {
 		took = own
 	}
@@ -248,7 +251,12 @@ func (f *Fleet) stop(ctx context.Context, id string, c *container) error {
 	if !running {
 		return nil
 	}
-	return f.effect(ctx, id, "stop", took, func(*robot) error { c.running = false; return nil })
+	return f.effect(ctx, id, "stop", took, func(*robot) error {
+		if c.starts == starts { // else another stop ended it sooner, and it was started again
+			c.running = false
+		}
+		return nil
+	})
 }
 
 // hungPoll is how often one looks whether a hung engine answers again.
@@ -265,7 +273,13 @@ func (f *Fleet) effect(ctx context.Context, id, what string, took time.Duration,
 			return err
 		}
 	}
-	time.Sleep(took)
+	began := time.Now()
+	select {
+	case <-time.After(took):
+	case <-ctx.Done():
+		f.goOn(id, took-time.Since(began), change)
+		return ctx.Err()
+	}
 	f.mu.Lock()
 	r := f.robots[id]
 	for r.Engine == fleet.EngineHung && !r.Off {
@@ -282,6 +296,36 @@ func (f *Fleet) effect(ctx context.Context, id, what string, took time.Duration,
 		f.mu.Unlock()
 		return errDown
 	}
+	err := f.change(r, change)
+	f.mu.Unlock()
+	if err == nil && f.After != nil {
+		err = f.After(ctx, id, what)
+	}
+	return err
+}
+
+// goOn ends an effect that nobody waits for any more, as engines do until their
+// machine is switched off.
+func (f *Fleet) goOn(id string, left time.Duration, change func(*robot) error) {
+	f.mu.Lock()
+	boots := f.robots[id].boots
+	f.mu.Unlock()
+	time.AfterFunc(left, func() {
+		f.mu.Lock()
+		switch r := f.robots[id]; {
+		case r.Off || r.boots != boots || r.Engine == fleet.EngineDown:
+		case r.Engine == fleet.EngineHung:
+			r.late = append(r.late, change)
+		default:
+			_ = f.change(r, change)
+		}
+		f.mu.Unlock()
+		f.observe(id)
+	})
+}
+
+// change does an effect, and counts. It wants the lock.
+func (f *Fleet) change(r *robot, change func(*robot) error) error {
 	err := change(r)
 	f.effects++
 	live := 0
@@ -291,9 +335,5 @@ func (f *Fleet) effect(ctx context.Context, id, what string, took time.Duration,
 		}
 	}
 	f.minLive = min(f.minLive, live)
-	f.mu.Unlock()
-	if err == nil && f.After != nil {
-		err = f.After(ctx, id, what)
-	}
 	return err
 }
