@@ -25,7 +25,7 @@ func (r *rig) giveUp(reached <-chan struct{}) {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(r.ctx())
 	ended := make(chan error, 1)
-	go func() { ended <- r.c.Replace(ctx, r.t1) }()
+	go func() { ended <- r.c.Replace(ctx, r.t1, isReady) }()
 	select {
 	case <-reached:
 	case err := <-ended:
@@ -106,6 +106,21 @@ func TestAStopThatComesLateFindsNothing(t *testing.T) {
 	require.Equal(t, before.StartedAt, now.State.StartedAt)
 }
 
+// What may be in its grace time already cannot be left as it is.
+func TestReplaceGoesOnWithAStopThatWasGivenUp(t *testing.T) {
+	t.Parallel()
+	proxy := dockertest.StartProxy(t, shared(t).Socket())
+	r := newRigAt(t, shared(t), proxy.URL(), dockertest.Image{}, dockertest.Image{})
+	old := r.run(agent())
+	held := proxy.Hold(dockertest.BeforeEngine, "POST", "/stop$")
+	r.giveUp(held.Reached)
+	proxy.Set()
+	never := func() error { t.Error("asked although the old container may be stopping"); return rollout.ErrNotNow }
+	require.NoError(t, r.client(shared(t).URL()).Replace(r.ctx(), r.t1, never))
+	require.False(t, r.inspect(old).Container.State.Running)
+	require.True(t, r.inspect(r.t1.Container).Container.State.Running)
+}
+
 // A device that is away for a while makes the first tries to go back fail, and
 // does not make them the last.
 func TestRollbackTriesAgainWhenTheOldOneDoesNotStart(t *testing.T) {
@@ -116,7 +131,7 @@ func TestRollbackTriesAgainWhenTheOldOneDoesNotStart(t *testing.T) {
 	o := agent()
 	o.HostConfig.Devices = []container.DeviceMapping{{PathOnHost: r.path("tty"), PathInContainer: "/dev/tty0", CgroupPermissions: "rw"}}
 	old := r.run(o)
-	require.NoError(t, r.c.Replace(r.ctx(), r.t1))
+	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
 	require.NoError(t, os.Remove(r.path("tty")))
 	for range 2 {
 		err := r.c.Rollback(r.ctx(), r.t1)
@@ -161,7 +176,7 @@ func TestAPruneTakesTheSuccessor(t *testing.T) {
 
 				cl := r.client(shared(t).URL())
 				if !back {
-					require.NoError(t, cl.Replace(r.ctx(), r.t1))
+					require.NoError(t, cl.Replace(r.ctx(), r.t1, isReady))
 					now := r.inspect(r.t1.Container).Container
 					require.Equal(t, "unless-stopped", string(now.HostConfig.RestartPolicy.Name))
 					require.True(t, now.State.Running)

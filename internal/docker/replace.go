@@ -10,8 +10,11 @@ import (
 
 // Replace puts a container of the target's image in the old one's place; see
 // the package's doc. It refuses with a Fatal error, before anything is touched,
-// what could not be undone or kept.
-func (c *Client) Replace(ctx context.Context, t rollout.Target) error {
+// what could not be undone or kept. It asks ready just before it takes the old
+// container out of its place to stop it; a no leaves that one as it was. Out of
+// its place it may be in its grace time already: from then on there is no way
+// back but by Rollback.
+func (c *Client) Replace(ctx context.Context, t rollout.Target, ready func() error) error {
 	w, err := c.begin(ctx, t)
 	if err != nil {
 		return err
@@ -27,7 +30,7 @@ func (c *Client) Replace(ctx context.Context, t rollout.Target) error {
 	if next != nil {
 		err = w.surplus(ctx, f)
 	} else {
-		next, old, err = w.prepare(ctx, f)
+		next, old, err = w.prepare(ctx, f, ready)
 	}
 	if err != nil {
 		return fmt.Errorf("replace %s: %w", t.Container, err)
@@ -40,7 +43,7 @@ func (c *Client) Replace(ctx context.Context, t rollout.Target) error {
 
 // prepare gets the successor ready and takes the old container out of its
 // place. The old one goes on running.
-func (w *work) prepare(ctx context.Context, f *family) (next, old *member, err error) {
+func (w *work) prepare(ctx context.Context, f *family, ready func() error) (next, old *member, err error) {
 	switch {
 	case f.place != nil && f.prev != nil:
 		return nil, nil, rollout.Fatal(fmt.Errorf("the place was taken meanwhile by %s", f.place.owner()))
@@ -81,10 +84,21 @@ func (w *work) prepare(ctx context.Context, f *family) (next, old *member, err e
 	if err := w.join(ctx, next, s.networks); err != nil {
 		return nil, nil, err
 	}
-	if err := w.rename(ctx, old, previousName(w.t.Container, w.t.Generation, next.labels)); err != nil {
-		return nil, nil, err
+	return next, old, w.takeAway(ctx, next, old, ready)
+}
+
+// takeAway takes the old container out of its place, if it may.
+func (w *work) takeAway(ctx context.Context, next, old *member, ready func() error) error {
+	if old.slot == slotPlace {
+		if notNow := ready(); notNow != nil {
+			w.log.Info("container not replaced", "reason", notNow)
+			return notNow
+		}
 	}
-	return next, old, w.setRestart(ctx, old.name, noRestart)
+	if err := w.rename(ctx, old, previousName(w.t.Container, w.t.Generation, next.labels)); err != nil {
+		return err
+	}
+	return w.setRestart(ctx, old.name, noRestart)
 }
 
 // notUndone refuses to bring back what was rolled back.

@@ -16,6 +16,15 @@ type Facts struct {
 	DomainOK bool
 	// Robots has those that the decision may depend on, see Needed.
 	Robots map[string]RobotFacts
+	// DownElsewhere are the robots that other rollouts have down.
+	DownElsewhere []Elsewhere
+}
+
+// Elsewhere is a robot that another rollout has down.
+type Elsewhere struct {
+	Robot, Rollout string
+	Labels         map[string]string
+	Helpless       bool // it is left for an operator
 }
 
 // RobotFacts are what is known of one robot of the plan.
@@ -35,6 +44,16 @@ type RobotFacts struct {
 	ProbedAt time.Time // when they were asked for
 	Hold     *Hold     // an operator's lock
 	Claimed  string    // an earlier rollout that is not through with this robot
+}
+
+// inPlace is the container that has a name.
+func (f *RobotFacts) inPlace(name string) *fleet.Container {
+	for i := range f.Robot.Containers {
+		if c := &f.Robot.Containers[i]; c.Name == name {
+			return c
+		}
+	}
+	return nil
 }
 
 // Verb is one effect on a robot.
@@ -59,6 +78,8 @@ type Result struct {
 	Err   string
 	Fatal bool // no retry can mend it
 	Stale bool // a newer generation was there
+	// NotNow: nothing was touched, because the robot was not ready any more.
+	NotNow bool
 }
 
 // Command is a verb to be carried out now.

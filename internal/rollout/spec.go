@@ -20,10 +20,11 @@ type Spec struct {
 	Soak Duration `json:"soak,omitempty"`
 
 	// MaxUnavailable bounds the robots that are being replaced, verified or
-	// rolled back at one time; a share is of those that take part.
+	// rolled back at one time; a share is of those that take part. A robot that
+	// takes part counts while another rollout has it down, too.
 	MaxUnavailable Share `json:"max_unavailable,omitzero"`
-	// MaxPer bounds them besides for robots that have the same value of a label:
-	// never two of one charging station.
+	// MaxPer bounds them besides for robots that have the same value of a label,
+	// over all rollouts: never two of one charging station.
 	MaxPer []GroupLimit `json:"max_per,omitempty"`
 	// PullAhead is how many robots beyond MaxUnavailable may pull and wait.
 	PullAhead int `json:"pull_ahead,omitempty"`
@@ -62,7 +63,7 @@ const (
 	RollBackRobot OnFailure = "roll-back-robot" // the robot that failed; those that are done stay
 	RollBackWave  OnFailure = "roll-back-wave"  // also those of its wave
 	RollBackAll   OnFailure = "roll-back-all"   // all that were changed
-	PauseOnly     OnFailure = "pause"           // nothing is rolled back before a person decides
+	PauseOnly     OnFailure = "pause"           // nothing is rolled back, nor ended, before a person decides
 )
 
 // Offline says what becomes of robots that are offline.

@@ -33,7 +33,11 @@ type world struct {
 	verbs  int // carried out so far
 
 	domainDown bool
+	elsewhere  []Elsewhere
 	bad        string // the first thing that must never happen
+	// witness judges by the world alone whether a robot's old container may be
+	// stopped at this moment.
+	witness func(id string) string
 }
 
 // simRobot is a robot with its two containers.
@@ -48,6 +52,11 @@ type simRobot struct {
 	offline                            bool
 	undone                             bool // rolled back, and the successor is still there
 	locked                             bool // asks not to be updated
+	deaf                               bool // a cancelled verb goes on
+	mute                               bool // has no node and no topic that is known
+	lastSeen                           time.Time
+	stopped                            bool // its container was found stopped
+	health                             string
 	charging                           bool
 	station                            string
 
@@ -66,7 +75,7 @@ func newWorldAt(now time.Time, n int, spec Spec) *world {
 	snap := fleet.Snapshot{}
 	for i := range n {
 		id := fmt.Sprintf("r%d", i+1)
-		w.robots[id] = &simRobot{oldRuns: true, engine: fleet.EngineUp, fail: make(map[Verb][]Result), charging: true, station: fmt.Sprint(i % 2)}
+		w.robots[id] = &simRobot{oldRuns: true, engine: fleet.EngineUp, fail: make(map[Verb][]Result), charging: true, station: fmt.Sprint(i % 2), lastSeen: now}
 		snap.Robots = append(snap.Robots, w.fleetRobot(id))
 		snap.Engines = append(snap.Engines, fleet.Engine{Name: "e-" + id, State: fleet.EngineUp, OS: "linux", Arch: "amd64"})
 	}
@@ -106,13 +115,13 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 		r.Pose.Speed = 1
 	}
 	if s.offline {
-		r.Quality, r.LastSeen = fleet.QualityOffline, t0
+		r.Quality, r.LastSeen = fleet.QualityOffline, s.lastSeen
 	}
 	old := fleet.Container{
 		ID: id + "-old", Name: "amr", Engine: "e-" + id, Role: fleet.RoleCurrent, State: state(s.oldRuns),
-		Image: fleet.Image{Ref: "registry/amr:1", Digest: oldDigest},
+		Image: fleet.Image{Ref: "registry/amr:1", Digest: oldDigest}, Health: s.health,
 	}
-	if s.newRuns || s.newMade && !s.oldRuns {
+	if !s.undone && (s.newRuns || s.newMade && !s.oldRuns) {
 		old.Name, old.Role = "amr.previous", fleet.RolePrevious
 	}
 	if !s.oldGone {
@@ -123,12 +132,12 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 			ID: id + "-new", Name: "amr", Engine: "e-" + id, Role: fleet.RoleCurrent, State: state(s.newRuns),
 			Image: fleet.Image{Ref: "registry/amr@" + newDigest, Digest: newDigest}, Generation: 7, Digest: newDigest, Rollout: "ro",
 		}
-		if s.oldRuns {
+		if s.oldRuns || s.undone {
 			c.Name, c.Role = "amr.successor", fleet.RoleSuccessor
 		}
 		r.Containers = append(r.Containers, c)
 	}
-	if s.oldRuns || s.newRuns && !s.silentNew {
+	if (s.oldRuns || s.newRuns && !s.silentNew) && !s.mute {
 		r.Nodes = []fleet.Node{{Name: "driver", Namespace: "/" + id}}
 		r.Topics = []fleet.Topic{{Name: "/" + id + "/odom", Type: "nav_msgs/msg/Odometry", Hz: 10, UsualHz: 10, Last: w.now}}
 	}
@@ -148,7 +157,7 @@ func (w *world) facts() Facts {
 
 // factsOf has the robots that are asked for.
 func (w *world) factsOf(needed func(i int) bool) Facts {
-	f := Facts{Since: w.since, DomainOK: !w.domainDown, Robots: make(map[string]RobotFacts)}
+	f := Facts{Since: w.since, DomainOK: !w.domainDown, DownElsewhere: w.elsewhere, Robots: make(map[string]RobotFacts)}
 	for i, rp := range w.plan.Robots {
 		id := rp.Robot
 		s := w.robots[id]
@@ -178,7 +187,7 @@ func (w *world) decide() {
 		s.result = nil
 	}
 	for _, id := range d.Cancel {
-		if s := w.robots[id]; s.busy != nil {
+		if s := w.robots[id]; s.busy != nil && !s.deaf {
 			w.finish(id, Result{Verb: s.busy.Verb, Err: "cancelled"})
 		}
 	}
@@ -230,13 +239,21 @@ func (w *world) effect(id string) Result {
 		if s.undone {
 			return Result{Verb: verb, Err: "generation 7 was rolled back here", Fatal: true}
 		}
+		if s.oldRuns {
+			if why := w.notReady(id); why != "" {
+				return Result{Verb: verb, Err: why, NotNow: true}
+			}
+			if w.witness != nil && w.bad == "" {
+				w.bad = w.witness(id)
+			}
+		}
 		s.newMade, s.oldRuns, s.newRuns, s.newSince = true, false, !s.crashNew, w.now
 	case VerbRollback:
 		if s.oldGone {
 			w.bad = id + " is rolled back after its old container was removed"
 			return Result{Verb: verb, Err: "there is no old container", Fatal: true}
 		}
-		s.newRuns, s.oldRuns, s.undone = false, true, s.newMade
+		s.newRuns, s.oldRuns, s.undone = false, !s.stopped, s.newMade
 	case VerbCommit:
 		if !s.newRuns {
 			w.bad = id + " loses its old container and does not run the new one"
@@ -252,6 +269,12 @@ func (w *world) effect(id string) Result {
 	case VerbProbe:
 	}
 	return Result{Verb: verb}
+}
+
+// notReady asks as Replace does, before it stops the old container.
+func (w *world) notReady(id string) string {
+	i := slices.IndexFunc(w.plan.Robots, func(rp RobotPlan) bool { return rp.Robot == id })
+	return Ready(w.plan, w.status, w.facts(), i, w.now)
 }
 
 // finish reports a verb's end to the runner.

@@ -36,7 +36,7 @@ func (f *Fleet) Pull(ctx context.Context, t rollout.Target, report func(rollout.
 
 // Replace works as the adapter does: the successor is created, the old one
 // renamed and stopped, the successor renamed and started.
-func (f *Fleet) Replace(ctx context.Context, t rollout.Target) error {
+func (f *Fleet) Replace(ctx context.Context, t rollout.Target, ready func() error) error {
 	defer f.act(t.Robot)()
 	mine, old, err := f.look(t)
 	if err != nil {
@@ -48,7 +48,7 @@ func (f *Fleet) Replace(ctx context.Context, t rollout.Target) error {
 		if old == nil {
 			return rollout.Fatal(fmt.Errorf("container %s is not there", t.Container))
 		}
-		err = f.prepare(ctx, t, old)
+		err = f.prepare(ctx, t, old, ready)
 	}
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (f *Fleet) Replace(ctx context.Context, t rollout.Target) error {
 }
 
 // prepare creates the successor and takes the old container out of its place.
-func (f *Fleet) prepare(ctx context.Context, t rollout.Target, old *container) (err error) {
+func (f *Fleet) prepare(ctx context.Context, t rollout.Target, old *container, ready func() error) (err error) {
 	do := func(what string, change func(r *robot) error) {
 		if err == nil {
 			err = f.effect(ctx, t.Robot, what, f.EffectTime, change)
@@ -109,6 +109,9 @@ func (f *Fleet) prepare(ctx context.Context, t rollout.Target, old *container) (
 		if mine, _, err = f.look(t); mine { // another was faster
 			return f.surplus(ctx, t)
 		}
+	}
+	if err == nil && old.name == t.Container {
+		err = ready()
 	}
 	do("rename the old container", func(r *robot) error { return r.rename(old, previousName(t.Container, t.Generation)) })
 	do("restart policy of the old container", func(*robot) error { old.restart = false; return nil })
