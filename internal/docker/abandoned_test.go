@@ -2,9 +2,11 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -119,6 +121,43 @@ func TestReplaceGoesOnWithAStopThatWasGivenUp(t *testing.T) {
 	require.NoError(t, r.client(shared(t).URL()).Replace(r.ctx(), r.t1, never))
 	require.False(t, r.inspect(old).Container.State.Running)
 	require.True(t, r.inspect(r.t1.Container).Container.State.Running)
+}
+
+// A lease that has ended ends the work before its context does.
+func TestNothingIsChangedWithoutTheLease(t *testing.T) {
+	t.Parallel()
+	proxy := dockertest.StartProxy(t, shared(t).Socket())
+	r := newRigAt(t, shared(t), proxy.URL(), dockertest.Image{}, dockertest.Image{})
+	r.run(agent())
+	require.NoError(t, r.c.Pull(r.ctx(), r.t1, noReport))
+	lost := errors.New("the lease has ended")
+	for left := 0; ; left++ {
+		asked := 0
+		ctx := rollout.WithLease(r.ctx(), func() error {
+			if asked++; asked > left {
+				return lost
+			}
+			return nil
+		})
+		proxy.Calls()
+		err := r.c.Replace(ctx, r.t1, isReady)
+		changes := 0
+		for _, call := range proxy.Calls() {
+			if strings.HasPrefix(call, "POST") || strings.HasPrefix(call, "DELETE") {
+				changes++
+			}
+		}
+		if err == nil {
+			require.GreaterOrEqual(t, left, 1)
+			break
+		}
+		require.ErrorIs(t, err, lost)
+		require.Equal(t, left, changes, "each change is asked for")
+		require.NoError(t, r.c.Rollback(r.ctx(), r.t1))
+		require.NoError(t, r.c.Discard(r.ctx(), r.t1))
+		r.t1.Generation++
+	}
+	require.Equal(t, "running", r.family()[""])
 }
 
 // A device that is away for a while makes the first tries to go back fail, and

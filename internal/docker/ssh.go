@@ -96,7 +96,7 @@ func (h *sshHost) dial(ctx context.Context) (net.Conn, error) {
 	// A transport's context for dialing may have no end.
 	ctx, cancel := context.WithTimeout(ctx, sshTimeout)
 	defer cancel()
-	raw, err := h.net.DialContext(ctx, "tcp", h.addr)
+	raw, err := dialTCP(ctx, h.net, h.addr)
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,9 @@ func (w *work) setRestart(ctx context.Context, name string, p container.RestartP
 	if formatRestart(r.Container.HostConfig.RestartPolicy) == formatRestart(p) {
 		return nil
 	}
+	if err := rollout.MayAct(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := w.timed(ctx)
 	defer cancel()
 	if _, err := w.s.ContainerUpdate(ctx, name, client.ContainerUpdateOptions{RestartPolicy: &p}); err != nil {
@@ -80,6 +83,9 @@ var noRestart = container.RestartPolicy{Name: container.RestartPolicyDisabled}
 func (w *work) rename(ctx context.Context, m *member, name string) error {
 	if m.name == name {
 		return nil
+	}
+	if err := rollout.MayAct(ctx); err != nil {
+		return err
 	}
 	tctx, cancel := w.timed(ctx)
 	defer cancel()
@@ -127,6 +133,9 @@ func (w *work) stop(ctx context.Context, m *member, timeout *int) error {
 		call, cancel = context.WithTimeout(ctx, grace+2*w.opts.CallTimeout)
 		defer cancel()
 	}
+	if err := rollout.MayAct(ctx); err != nil {
+		return err
+	}
 	began := time.Now()
 	if _, err := w.s.ContainerStop(call, m.name, client.ContainerStopOptions{}); err != nil {
 		return fmt.Errorf("stop container %s: %w", m.name, err)
@@ -147,6 +156,9 @@ func (w *work) stop(ctx context.Context, m *member, timeout *int) error {
 // that the other one took out of its place.
 func (w *work) start(ctx context.Context) error {
 	name := w.t.Container
+	if err := rollout.MayAct(ctx); err != nil {
+		return err
+	}
 	call, cancel := context.WithTimeout(ctx, 12*w.opts.CallTimeout)
 	defer cancel()
 	_, err := w.s.ContainerStart(call, name, client.ContainerStartOptions{})
@@ -178,6 +190,9 @@ func (w *work) hopeless(ctx context.Context, err error) error {
 // create makes the successor under its own name. It is found again by that
 // name, so a second call, or another actor's, ends with the same container.
 func (w *work) create(ctx context.Context, s *successor, name string) error {
+	if err := rollout.MayAct(ctx); err != nil {
+		return err
+	}
 	call, cancel := context.WithTimeout(ctx, 6*w.opts.CallTimeout)
 	defer cancel()
 	err := w.s.post(call, "/containers/create", url.Values{"name": {name}}, s.body, nil)
@@ -203,6 +218,9 @@ func (w *work) join(ctx context.Context, m *member, networks map[string]fields) 
 	for name, endpoint := range networks {
 		if _, ok := r.Container.NetworkSettings.Networks[name]; ok {
 			continue
+		}
+		if err := rollout.MayAct(ctx); err != nil {
+			return err
 		}
 		body := map[string]any{"Container": m.id, "EndpointConfig": endpoint}
 		call, cancel := w.timed(ctx)
@@ -232,6 +250,9 @@ func (w *work) joined(ctx context.Context, m *member, network string) bool {
 
 // remove removes a stopped container; one that is gone already is fine.
 func (w *work) remove(ctx context.Context, m *member, volumes bool) error {
+	if err := rollout.MayAct(ctx); err != nil {
+		return err
+	}
 	call, cancel := context.WithTimeout(ctx, 6*w.opts.CallTimeout)
 	defer cancel()
 	_, err := w.s.ContainerRemove(call, m.id, client.ContainerRemoveOptions{RemoveVolumes: volumes})
