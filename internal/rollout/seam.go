@@ -41,6 +41,9 @@ type Engine interface {
 type Progress struct {
 	Done  int64 `json:"done"`
 	Total int64 `json:"total"`
+	// Waits says for what the pull waits, which has not begun: "waits for its
+	// turn at site north". Its deadline counts from when it does not.
+	Waits string `json:"waits,omitempty"`
 }
 
 // Preview is what a replacement would do to one robot's container.

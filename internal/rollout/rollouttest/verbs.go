@@ -20,6 +20,14 @@ var (
 // Pull takes the image in.
 func (f *Fleet) Pull(ctx context.Context, t rollout.Target, report func(rollout.Progress)) error {
 	defer f.act(t.Robot)()
+	if f.Turn > 0 {
+		report(rollout.Progress{Waits: "waits for its turn at site north"})
+		select {
+		case <-time.After(f.Turn):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	report(rollout.Progress{Done: 1, Total: 2})
 	return f.effect(ctx, t.Robot, "pull", f.EffectTime, func(r *robot) error {
 		switch {
