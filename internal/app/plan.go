@@ -69,6 +69,7 @@ func previewText(p rollout.Preview) string {
 			fmt.Fprintf(&b, "  %-8s %s\n", what, text)
 		}
 	}
+	line("not asked:", p.NotAsked)
 	line("keeps", strings.Join(p.Kept, ", "))
 	line("changes", strings.Join(p.Changed, ", "))
 	line("REFUSED", p.Refused)
