@@ -79,6 +79,9 @@ func previewText(p rollout.Preview) string {
 	case p.Need > 0:
 		line("pull", fmt.Sprintf("%.1f MB", float64(p.Need)/1e6))
 	}
+	if p.Free < 0 && !p.Present && p.NotAsked == "" {
+		line("disk", "the free space is not known")
+	}
 	return b.String()
 }
 
