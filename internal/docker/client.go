@@ -31,6 +31,9 @@ type Options struct {
 	Stalled time.Duration
 	// Keychain has the registries' credentials; nil means anonymous.
 	Keychain authn.Keychain
+	// Signatures says which images must be signed, and by whom, before an engine
+	// pulls them; nil asks none.
+	Signatures *Signatures
 	// Parallel and Mirror are those of a site that Sites does not name.
 	Parallel int
 	Mirror   string

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"
 
@@ -86,4 +88,30 @@ func TestPruneOfImagesFromDockerHub(t *testing.T) {
 	require.NotContains(t, refs, "acme/prune@"+digests[0])
 	require.Contains(t, refs, "acme/prune@"+digests[1], "what a rollback goes back to")
 	require.Contains(t, refs, "acme/prune@"+digests[2])
+}
+
+// An engine pulls nothing that is not signed, whatever a plan was made of.
+func TestPullWantsTheSignature(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, dockertest.Image{}, dockertest.Image{})
+	key, file := keyPair(t)
+	rules, err := NewSignatures([]SignatureRule{{Repository: r.repo, Key: file}})
+	require.NoError(t, err)
+	c, err := NewClient(Endpoint{Name: "e", URL: shared(t).URL()}, Options{Signatures: rules}, testLog(t))
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	err = c.Pull(r.ctx(), r.t1, noReport)
+	require.ErrorContains(t, err, "it has no signature")
+	require.True(t, rollout.IsFatal(err))
+	_, err = r.api.ImageInspect(r.ctx(), r.t1.Image.ByDigest())
+	require.Error(t, err, "nothing was pulled")
+
+	repo, err := name.NewRepository(r.repo)
+	require.NoError(t, err)
+	hash, err := v1.NewHash(r.t1.Image.Digest)
+	require.NoError(t, err)
+	s := &signed{t: t, repo: repo, ref: r.repo + ":2", hash: hash}
+	said := payload(r.t1.Image.Digest)
+	s.attach(said, map[string]string{noteSignature: signatureOf(t, key, said)})
+	require.NoError(t, c.Pull(r.ctx(), r.t1, noReport))
 }

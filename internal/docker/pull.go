@@ -47,6 +47,9 @@ func (w *work) pull(ctx context.Context, report func(rollout.Progress)) error {
 	if err != nil || here {
 		return err
 	}
+	if err := w.signed(ctx); err != nil {
+		return err
+	}
 	if err := w.fits(ctx); err != nil {
 		return err
 	}
@@ -65,6 +68,21 @@ func (w *work) pull(ctx context.Context, report func(rollout.Progress)) error {
 	if err == nil && !here {
 		err = errors.New("the engine took it and does not have it")
 	}
+	return err
+}
+
+// signed asks once more who signed the digest: a rollback's plan is made of what
+// the robots had, and a rule may have changed since a plan was made.
+func (w *work) signed(ctx context.Context) error {
+	ref, err := parse(w.t.Image.ByDigest())
+	if err != nil {
+		return rollout.Fatal(fmt.Errorf("image %s: %w", w.t.Image.ByDigest(), err))
+	}
+	d, ok := ref.(name.Digest)
+	if !ok {
+		return rollout.Fatal(fmt.Errorf("image %s is not pinned to a digest", ref))
+	}
+	_, err = w.opts.Signatures.verify(ctx, d, (&Resolver{Keychain: w.opts.Keychain}).options(ctx))
 	return err
 }
 
