@@ -18,7 +18,7 @@ import (
 func specFlags(f *pflag.FlagSet, s *rollout.Spec) {
 	f.VarP(&specFile{s}, "file", "f", "spec in YAML or JSON, \"-\" for standard input; flags after it go before what it says")
 	f.StringVar(&s.Image, "image", "", "image reference, by tag or digest")
-	f.StringVar(&s.Robots, "robots", "", `ids, patterns and label terms, e.g. "robot1,robot2", "hall=north", "all"`)
+	f.StringVar(&s.Robots, "robots", "", `ids, patterns, label terms and a share, e.g. "robot1,robot2", "hall=north,10%", "all"`)
 	f.StringVar(&s.Container, "container", "", "container name or compose service, where a robot has several")
 	f.IntVar(&s.Canary, "canary", 0, "robots in the first wave (default 1)")
 	f.Var(&waveList{s}, "waves", `how far each wave reaches, instead of --canary, e.g. "1,10%,50%"`)
@@ -33,7 +33,7 @@ func specFlags(f *pflag.FlagSet, s *rollout.Spec) {
 	f.BoolVar(&s.KeepImages, "keep-images", false, "leave images on the robots that no container uses any more")
 	f.StringVar(&s.Note, "note", "", "why, for the audit log")
 
-	f.BoolVar(&s.Before.Stationary, "stationary", false, "wait until the robot stands still")
+	f.BoolVar(&s.Before.Moving, "moving", false, "touch a robot although it drives (default: wait until it stands still)")
 	f.Var(&s.Before.Idle, "idle", "wait until the robot has stood still for so long")
 	f.BoolVar(&s.Before.Charging, "charging", false, "wait until the robot charges")
 	f.Float64Var(&s.Before.MinBattery, "min-battery", 0, "wait until the battery has this share, 0 … 1")

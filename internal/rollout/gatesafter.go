@@ -13,13 +13,13 @@ func (d *decider) after(i int) []Gate {
 	p, want, rs, f := d.plan, d.expected(i), d.robot(i), d.fact(i)
 	gates := []Gate{p.containerGate(i, rs, f, d.now)}
 	if len(want.Nodes) > 0 {
-		gates = append(gates, nodesGate(want, f, d.facts))
+		gates = append(gates, d.nodesGate(want, rs, f))
 	}
 	for _, t := range want.Topics {
 		gates = append(gates, p.topicGate(t, rs, f, d.facts, d.now))
 	}
 	if want.Diagnosed {
-		gates = append(gates, diagnosticsGate(want, rs, f, d.facts))
+		gates = append(gates, diagnosticsGate(want, rs, f, d.facts, d.now))
 	}
 	if rs.Step == StepDone { // checks are asked while a robot is verified
 		return gates
@@ -40,7 +40,7 @@ func (p *Plan) checkGates(rs RobotStatus, f RobotFacts, now time.Time) []Gate {
 	gates := make([]Gate, 0, len(p.Spec.After.Checks))
 	for i, c := range p.Spec.After.Checks {
 		name := "check " + c.Name
-		if i >= len(f.Probes) || !f.ProbedAt.After(rs.Since) || now.Sub(f.ProbedAt) > freshProbe+time.Duration(c.Timeout) {
+		if i >= len(f.Probes) || !f.ProbedAt.After(rs.Since) || !fresh(f.ProbedAt, now, freshProbe+time.Duration(c.Timeout)) {
 			gates = append(gates, gate(name, Inconclusive, "%s has not answered yet", c.Name))
 			continue
 		}
@@ -54,15 +54,30 @@ func (p *Plan) checkGates(rs RobotStatus, f RobotFacts, now time.Time) []Gate {
 	return gates
 }
 
-// diagnosticsGate asks that no component reports an error that did not before.
-func diagnosticsGate(want *Expect, rs RobotStatus, f RobotFacts, facts Facts) Gate {
+// freshDiagnostics allows for components that report every few seconds.
+const freshDiagnostics = 10 * time.Second
+
+// faulty reports whether a component is in error, or so long silent that its
+// aggregator calls it stale.
+func faulty(d fleet.Diagnostic) bool {
+	return d.Level == fleet.LevelError || d.Level == fleet.LevelStale
+}
+
+// diagnosticsGate asks that no component is faulty that was not so before, by
+// diagnostics that still come.
+func diagnosticsGate(want *Expect, rs RobotStatus, f RobotFacts, facts Facts, now time.Time) Gate {
 	const name = "diagnostics"
 	diag := f.Robot.Diagnostics
-	if !facts.DomainOK || diag == nil || !diag.Receive.After(rs.Since) {
+	switch {
+	case !facts.DomainOK:
+		return gate(name, Inconclusive, "the ROS domain does not answer")
+	case diag == nil, rs.Step != StepDone && !diag.Receive.After(rs.Since):
 		return gate(name, Inconclusive, "no diagnostics since the new container runs")
+	case !fresh(diag.Receive, now, freshDiagnostics):
+		return gate(name, Inconclusive, "the last diagnostics are %v old", now.Sub(diag.Receive).Round(time.Second))
 	}
 	for _, item := range diag.Items {
-		if item.Level == fleet.LevelError && !slices.Contains(want.Faults, item.Name) {
+		if faulty(item) && !slices.Contains(want.Faults, item.Name) {
 			return gate(name, Fail, "%s: %s", item.Name, item.Message)
 		}
 	}
@@ -127,21 +142,42 @@ func (p *Plan) restored(rp RobotPlan, rs RobotStatus, f RobotFacts) bool {
 	}
 }
 
-func nodesGate(want *Expect, f RobotFacts, facts Facts) Gate {
+// ghostFor is how long a process that was killed may stay in the graph: the
+// lease of its participant (Cyclone DDS 10 s, Fast DDS 20 s).
+const ghostFor = 20 * time.Second
+
+// nodesGate asks that the nodes are back. One that was discovered before the
+// replacement began may be the old container's; it counts once it has outlived
+// that one's lease: then another process has it.
+func (d *decider) nodesGate(want *Expect, rs RobotStatus, f RobotFacts) Gate {
 	const name = "nodes"
-	if !facts.DomainOK {
+	if !d.facts.DomainOK {
 		return gate(name, Inconclusive, "the ROS domain does not answer")
 	}
-	var missing []string
+	ghosts := rs.Step == StepVerifying && d.now.Sub(rs.Since) < min(ghostFor, d.limit(rs.Step)/2)
+	var missing, old []string
 	for _, name := range want.Nodes {
-		if !slices.ContainsFunc(f.Robot.Nodes, func(n fleet.Node) bool { return n.FullName() == name }) {
+		there, sure := false, false
+		for _, n := range f.Robot.Nodes {
+			if n.FullName() == name {
+				there, sure = true, sure || !ghosts || n.Since.After(rs.Begun)
+			}
+		}
+		switch {
+		case !there:
 			missing = append(missing, name)
+		case !sure:
+			old = append(old, name)
 		}
 	}
-	if len(missing) > 0 {
+	switch {
+	case len(missing) > 0:
 		return gate(name, Fail, "not in the graph: %s", strings.Join(missing, ", "))
+	case len(old) > 0:
+		return gate(name, Inconclusive, "may be the old container's: %s", strings.Join(old, ", "))
+	default:
+		return gate(name, Pass, "all %d nodes are in the graph", len(want.Nodes))
 	}
-	return gate(name, Pass, "all %d nodes are in the graph", len(want.Nodes))
 }
 
 func (p *Plan) topicGate(want TopicExpect, rs RobotStatus, f RobotFacts, facts Facts, now time.Time) Gate {
@@ -157,7 +193,7 @@ func (p *Plan) topicGate(want TopicExpect, rs RobotStatus, f RobotFacts, facts F
 	switch {
 	case !t.Last.After(rs.Since):
 		return gate(name, Fail, "no sample since the new container runs")
-	case now.Sub(t.Last) > freshPose:
+	case !fresh(t.Last, now, freshPose):
 		return gate(name, Fail, "the last sample is %v old", now.Sub(t.Last).Round(time.Second))
 	case t.Hz < least:
 		return gate(name, Fail, "%.1f Hz, wants %.1f Hz", t.Hz, least)

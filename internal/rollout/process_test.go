@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,6 +60,11 @@ func (w lineWriter) Write(b []byte) (int, error) {
 	_, text, _ := strings.Cut(strings.TrimSpace(string(b)), "level=")
 	w(text)
 	return len(b), nil
+}
+
+// apart keeps what happens to several robots at one instant in their order.
+func (s *simulation) apart(robot string) {
+	time.Sleep(time.Duration(slices.Index(s.robots, robot)+1) * time.Microsecond)
 }
 
 // kill ends the process as SIGKILL does.
@@ -139,6 +145,7 @@ func (d deadlyTerm) Resign(ctx context.Context) error {
 }
 
 func (d deadlyTerm) Lock(ctx context.Context, robot string) (leased context.Context, l rollout.Lock, err error) {
+	d.p.sim.apart(robot)
 	err = d.p.alive(func() error {
 		if leased, l, err = d.Term.Lock(ctx, robot); err != nil {
 			return err
@@ -148,15 +155,17 @@ func (d deadlyTerm) Lock(ctx context.Context, robot string) (leased context.Cont
 	if err != nil {
 		return nil, nil, err
 	}
-	return leased, deadlyLock{l, d.p}, nil
+	return leased, deadlyLock{l, d.p, robot}, nil
 }
 
 type deadlyLock struct {
 	rollout.Lock
-	p *process
+	p     *process
+	robot string
 }
 
 func (d deadlyLock) Unlock(ctx context.Context) error {
+	d.p.sim.apart(d.robot)
 	return d.p.alive(func() error {
 		if err := d.Lock.Unlock(ctx); err != nil {
 			return err

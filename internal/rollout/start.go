@@ -49,11 +49,25 @@ func (s *Service) Start(ctx context.Context, spec Spec, by string, dryRun bool) 
 		}
 	}
 	if dryRun {
-		r := MakeReport(p, firstStatus(&p), nil)
+		r := MakeReport(p, firstStatus(&p), Explain(p, s.planFacts(&p, in), in.Now))
 		r.preview(in.Previews)
 		return r, nil
 	}
 	return s.storePlan(ctx, p, seen)
+}
+
+// planFacts are what is known of the robots of a plan that is not stored.
+func (s *Service) planFacts(p *Plan, in PlanInput) Facts {
+	f := gather(s.registry, p, func(int) bool { return true })
+	f.Since, f.DomainOK = s.since, s.domainOK()
+	for robot, rf := range f.Robots {
+		rf.Claimed = in.Busy[robot]
+		if h, held := in.Holds[robot]; held {
+			rf.Hold = &h
+		}
+		f.Robots[robot] = rf
+	}
+	return f
 }
 
 func firstStatus(p *Plan) Status {
@@ -181,6 +195,9 @@ func (s *Service) Wish(ctx context.Context, id string, w Wish) (Report, error) {
 	st, err := s.store.Load(ctx, id)
 	if err != nil {
 		return Report{}, fmt.Errorf("read rollout %s: %w", id, err)
+	}
+	if wave, waits := st.Status.nextApproval(&st.Plan); waits && w.Action == ActionApprove && w.Wave == nil {
+		w.Wave = &wave // the one that waits now, not when the wish is taken in
 	}
 	if err := CheckWish(&st.Plan, &st.Status, w); err != nil {
 		return Report{}, err

@@ -216,6 +216,7 @@ func (d *decider) replacing(i int) {
 	switch {
 	case res != nil && res.Stale:
 		d.enter(i, StepFailed, "%s", res.Err)
+	case d.givesUp(i):
 	case d.undoes(i): // also when it has succeeded meanwhile
 		d.abandonAs(i, StepRollingBack, "%s", d.undoReason(rs))
 	case res != nil && res.Err == "":
@@ -259,11 +260,15 @@ func (d *decider) failed(i int, format string, args ...any) {
 // verifying asks that all gates pass for a whole window without a break. At
 // the deadline a failed gate rolls back; mere ignorance asks a person.
 func (d *decider) verifying(i int) {
-	rp, rs := &d.plan.Robots[i], d.robot(i)
-	if d.undoes(i) {
+	rp, rs := &d.plan.Robots[i], d.reached(i)
+	switch {
+	case d.givesUp(i):
+		return
+	case d.undoes(i):
 		d.abandonAs(i, StepRollingBack, "%s", d.undoReason(rs))
 		return
 	}
+	rs = d.lost(i)
 	d.probe(i)
 	gates := d.after(i)
 	window := time.Duration(d.plan.Spec.After.Window)
@@ -330,6 +335,7 @@ func (d *decider) rollingBack(i int) {
 		d.put(i, rs)
 	}
 	switch {
+	case d.givesUp(i):
 	case rs.Acted && d.plan.restored(d.plan.Robots[i], rs, rf):
 		d.enter(i, StepRolledBack, "%s", rs.Reason)
 	case res != nil && res.Fatal:

@@ -15,15 +15,33 @@ func (d *decider) unreachable(i int) bool {
 	if rf.Engine.State == fleet.EngineUp || rf.Busy != "" {
 		return false
 	}
-	if rs.Lost.IsZero() {
-		rs.Lost = d.now
-		d.put(i, rs)
-	}
+	rs = d.lost(i)
 	d.wait(i, nil, "%s", engineGate(rf).Reason)
 	d.poll()
 	if d.now.Sub(later(rs.Lost, d.facts.Since)) > d.limit(rs.Step) {
 		d.pause("robot %s is %s: %s", rp.Robot, rs.Step, engineGate(rf).Reason)
 	}
+	return true
+}
+
+// lost notes since when the robot's engine does not answer.
+func (d *decider) lost(i int) RobotStatus {
+	rs := d.robot(i)
+	if rs.Lost.IsZero() && d.fact(i).Engine.State != fleet.EngineUp {
+		rs.Lost = d.now
+		d.put(i, rs)
+	}
+	return rs
+}
+
+// givesUp leaves a robot to an operator when a person has given it up, whose
+// engine does not answer in the middle of a step.
+func (d *decider) givesUp(i int) bool {
+	rs := d.robot(i)
+	if rs.Skip == "" {
+		return false
+	}
+	d.abandonAs(i, StepNeedsOperator, "given up while it was %s: %s", rs.Step, rs.Skip)
 	return true
 }
 

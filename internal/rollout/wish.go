@@ -12,6 +12,7 @@ type Wish struct {
 	Seq    uint64    `json:"seq"`
 	Action Action    `json:"action"`
 	Robot  string    `json:"robot,omitempty"` // for skip, retry, override; a rollback of one robot
+	Wave   *int      `json:"wave,omitempty"`  // for approve: the one that the person looked at
 	By     string    `json:"by"`
 	Role   string    `json:"role"` // of By, at the time
 	Reason string    `json:"reason,omitempty"`
@@ -79,6 +80,10 @@ const maxReason = 1000
 func checkApproval(p *Plan, s *Status, w Wish) error {
 	a := p.Spec.Approval
 	switch wave, _ := s.nextApproval(p); {
+	case w.Wave == nil:
+		return fieldErrorf("wave", "is missing: say which wave is approved")
+	case *w.Wave != wave:
+		return fmt.Errorf("approve wave %d: it is wave %d that waits now: %w", *w.Wave, wave, ErrConflict)
 	case !a.mayApprove(w.Role):
 		return fmt.Errorf("approve wave %d: %s is %s, and the plan asks for %s: %w", wave, w.By, w.Role, a.least(), ErrForbidden)
 	case a.OtherPerson && w.By == p.CreatedBy:
@@ -142,7 +147,7 @@ func actions(p *Plan, s *Status) []Action {
 // touched reports whether a robot has been changed and still is.
 func (p *Plan) touched(s *Status) bool {
 	return slices.ContainsFunc(p.Robots, func(r RobotPlan) bool {
-		return r.Skip == "" && s.Robot(r.Robot).Step == StepDone
+		return r.Skip == "" && s.Robot(r.Robot).Step.changed()
 	})
 }
 
@@ -163,10 +168,15 @@ func robotActions(p *Plan, s *Status, i int) []Action {
 			can = append(can, ActionOverride)
 		}
 		return can
-	case StepReplacing, StepVerifying:
-		return []Action{ActionRetry, ActionRollback}
-	case StepRollingBack:
-		return []Action{ActionRetry}
+	case StepReplacing, StepVerifying, StepRollingBack:
+		can := []Action{ActionRetry}
+		if rs.Step != StepRollingBack {
+			can = append(can, ActionRollback)
+		}
+		if !rs.Lost.IsZero() {
+			can = append(can, ActionSkip) // give up: its engine may never answer again
+		}
+		return can
 	case StepDone:
 		return []Action{ActionRollback}
 	case StepFailed, StepRolledBack, StepSkipped, StepNeedsOperator:
@@ -175,7 +185,7 @@ func robotActions(p *Plan, s *Status, i int) []Action {
 			can = append(can, ActionRetry)
 		}
 		if rs.Step == StepNeedsOperator {
-			can = append(can, ActionSkip) // a person has put it right
+			can = append(can, ActionSkip, ActionRollback) // a person has put it right, or wants it tried again
 		}
 		return can
 	default:

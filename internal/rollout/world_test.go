@@ -53,6 +53,8 @@ type simRobot struct {
 	undone                             bool // rolled back, and the successor is still there
 	locked                             bool // asks not to be updated
 	deaf                               bool // a cancelled verb goes on
+	ghost                              bool // its old nodes stay in the graph
+	noPose                             bool
 	mute                               bool // has no node and no topic that is known
 	lastSeen                           time.Time
 	stopped                            bool // its container was found stopped
@@ -103,7 +105,9 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 		ID: id, Namespace: "/" + id, Engine: "e-" + id, Quality: fleet.QualityLive, LastSeen: w.now,
 		Labels: map[string]string{"station": s.station},
 	}
-	r.Pose = &fleet.Pose{Receive: w.now}
+	if !s.noPose {
+		r.Pose = &fleet.Pose{Receive: w.now}
+	}
 	r.Battery = &fleet.Battery{Receive: w.now, Charging: s.charging, Status: "charging"}
 	if !s.charging {
 		r.Battery.Status = "discharging"
@@ -111,7 +115,7 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 	if s.locked {
 		r.UpdateLock = &fleet.UpdateLock{Locked: true, Receive: w.now}
 	}
-	if s.moving {
+	if s.moving && r.Pose != nil {
 		r.Pose.Speed = 1
 	}
 	if s.offline {
@@ -137,8 +141,11 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 		}
 		r.Containers = append(r.Containers, c)
 	}
-	if (s.oldRuns || s.newRuns && !s.silentNew) && !s.mute {
-		r.Nodes = []fleet.Node{{Name: "driver", Namespace: "/" + id}}
+	if (s.oldRuns || s.newRuns && !s.silentNew || s.ghost) && !s.mute {
+		r.Nodes = []fleet.Node{{Name: "driver", Namespace: "/" + id, Since: t0.Add(-time.Hour)}}
+		if s.newRuns && !s.silentNew {
+			r.Nodes[0].Since = s.newSince.Add(time.Millisecond)
+		}
 		r.Topics = []fleet.Topic{{Name: "/" + id + "/odom", Type: "nav_msgs/msg/Odometry", Hz: 10, UsualHz: 10, Last: w.now}}
 	}
 	return r
@@ -200,7 +207,11 @@ func (w *world) decide() {
 // wish adds an operator's wish.
 func (w *world) wish(a Action, robot, by, reason string) {
 	w.seq++
-	w.wishes = append(w.wishes, Wish{Seq: w.seq, Action: a, Robot: robot, By: by, Role: "engineer", Reason: reason, At: w.now})
+	wi := Wish{Seq: w.seq, Action: a, Robot: robot, By: by, Role: "engineer", Reason: reason, At: w.now}
+	if wave, waits := w.status.nextApproval(&w.plan); waits && a == ActionApprove {
+		wi.Wave = &wave // as the service does
+	}
+	w.wishes = append(w.wishes, wi)
 }
 
 func (w *world) note(before Status) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/muster-fleet/muster/internal/fleet"
@@ -273,6 +274,9 @@ func (f *Fleet) stop(ctx context.Context, id string, c *container) error {
 // hungPoll is how often one looks whether a hung engine answers again.
 const hungPoll = 100 * time.Millisecond
 
+// index is a robot's number in the fleet's order.
+func (f *Fleet) index(id string) int { return slices.Index(f.order, id) + 1 }
+
 // effect changes one thing on an engine. Once it is under way nobody can take it
 // back: a context that ends only ends the wait for it.
 func (f *Fleet) effect(ctx context.Context, id, what string, took time.Duration, change func(*robot) error) error {
@@ -284,6 +288,8 @@ func (f *Fleet) effect(ctx context.Context, id, what string, took time.Duration,
 			return err
 		}
 	}
+	// No two robots at one instant, so that a seed mostly gives one order.
+	took += time.Duration(f.index(id)) * time.Microsecond
 	began := time.Now()
 	select {
 	case <-time.After(took):

@@ -992,7 +992,10 @@ export interface components {
              */
             conflict?: "refuse" | "queue";
             before?: {
+                /** @description It stands still; that is asked for unless moving is set */
                 stationary?: boolean;
+                /** @description It may be touched while it drives */
+                moving?: boolean;
                 idle?: components["schemas"]["Duration"];
                 charging?: boolean;
                 min_battery?: number;
@@ -1781,6 +1784,8 @@ export interface operations {
                     reason?: string;
                     /** @description A robot's id; absent for the whole rollout */
                     robot?: string;
+                    /** @description The wave to approve; without it the one that waits when this is asked */
+                    wave?: number;
                 };
             };
         };
