@@ -152,7 +152,7 @@ func (a *app) openInventory(context.Context) error {
 
 func (a *app) openEngines(context.Context) error {
 	var err error
-	a.engines, err = newEngines(a.cfg.Engines, a.cfg.Pull, func(o fleet.EngineObserved) { a.registry.Apply(time.Now(), o) }, a.log)
+	a.engines, err = newEngines(&a.cfg, func(o fleet.EngineObserved) { a.registry.Apply(time.Now(), o) }, a.log)
 	if err != nil {
 		return err
 	}

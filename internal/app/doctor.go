@@ -249,7 +249,7 @@ func (d *doctor) engines(ctx context.Context, all []config.Engine) {
 	}
 	var mu sync.Mutex
 	seen := make(map[string]fleet.EngineObserved)
-	engines, err := newEngines(all, config.Pull{}, func(o fleet.EngineObserved) {
+	engines, err := newEngines(&config.Config{Engines: all}, func(o fleet.EngineObserved) {
 		mu.Lock()
 		defer mu.Unlock()
 		if o.Containers == nil {
@@ -295,15 +295,21 @@ func (d *doctor) engines(ctx context.Context, all []config.Engine) {
 }
 
 // newEngines makes the adapters of the configured engines.
-func newEngines(all []config.Engine, pull config.Pull, apply func(fleet.EngineObserved), log *slog.Logger) (*docker.Engines, error) {
-	endpoints := make([]docker.Endpoint, 0, len(all))
-	for _, e := range all {
+func newEngines(c *config.Config, apply func(fleet.EngineObserved), log *slog.Logger) (*docker.Engines, error) {
+	endpoints := make([]docker.Endpoint, 0, len(c.Engines))
+	for _, e := range c.Engines {
 		endpoints = append(endpoints, docker.Endpoint{
 			Name: e.Name, URL: e.URL, TLS: docker.TLS(e.TLS), SSH: docker.SSH(e.SSH), Site: e.Site,
 		})
 	}
-	o := docker.Options{Parallel: pull.Parallel, Mirror: pull.Mirror, Keychain: credentials(pull)}
-	for _, s := range pull.Sites {
+	signatures, err := newSignatures(c)
+	if err != nil {
+		return nil, err
+	}
+	o := docker.Options{
+		Parallel: c.Pull.Parallel, Mirror: c.Pull.Mirror, Keychain: credentials(c.Pull), Signatures: signatures,
+	}
+	for _, s := range c.Pull.Sites {
 		o.Sites = append(o.Sites, docker.Site(s))
 	}
 	return docker.NewEngines(endpoints, apply, o, log)
@@ -311,15 +317,20 @@ func newEngines(all []config.Engine, pull config.Pull, apply func(fleet.EngineOb
 
 // newResolver makes what pins images to digests.
 func newResolver(c *config.Config) (*docker.Resolver, error) {
-	rules := make([]docker.SignatureRule, 0, len(c.Signatures))
-	for _, s := range c.Signatures {
-		rules = append(rules, docker.SignatureRule(s))
-	}
-	signatures, err := docker.NewSignatures(rules)
+	signatures, err := newSignatures(c)
 	if err != nil {
 		return nil, err
 	}
 	return &docker.Resolver{Keychain: credentials(c.Pull), Signatures: signatures}, nil
+}
+
+// newSignatures makes the rules about who must have signed images.
+func newSignatures(c *config.Config) (*docker.Signatures, error) {
+	rules := make([]docker.SignatureRule, 0, len(c.Signatures))
+	for _, s := range c.Signatures {
+		rules = append(rules, docker.SignatureRule(s))
+	}
+	return docker.NewSignatures(rules)
 }
 
 // credentials are those of the configured registries.

@@ -69,6 +69,7 @@ func previewText(p rollout.Preview) string {
 			fmt.Fprintf(&b, "  %-8s %s\n", what, text)
 		}
 	}
+	line("not asked:", p.NotAsked)
 	line("keeps", strings.Join(p.Kept, ", "))
 	line("changes", strings.Join(p.Changed, ", "))
 	line("REFUSED", p.Refused)
@@ -77,6 +78,9 @@ func previewText(p rollout.Preview) string {
 		line("pull", "the image is there")
 	case p.Need > 0:
 		line("pull", fmt.Sprintf("%.1f MB", float64(p.Need)/1e6))
+	}
+	if p.Free < 0 && !p.Present && p.NotAsked == "" {
+		line("disk", "the free space is not known")
 	}
 	return b.String()
 }

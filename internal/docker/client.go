@@ -26,8 +26,14 @@ type Options struct {
 	// ListEvery is the period of the full list that makes good for events that
 	// were missed, and that notices an engine that hangs: 5 s.
 	ListEvery time.Duration
+	// Stalled is how long a pull may be silent: 2 min. The engine tells of each
+	// part that it receives or unpacks.
+	Stalled time.Duration
 	// Keychain has the registries' credentials; nil means anonymous.
 	Keychain authn.Keychain
+	// Signatures says which images must be signed, and by whom, before an engine
+	// pulls them; nil asks none.
+	Signatures *Signatures
 	// Parallel and Mirror are those of a site that Sites does not name.
 	Parallel int
 	Mirror   string
@@ -40,6 +46,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ListEvery == 0 {
 		o.ListEvery = 5 * time.Second
+	}
+	if o.Stalled == 0 {
+		o.Stalled = 2 * time.Minute
 	}
 	if o.Keychain == nil {
 		o.Keychain = anonymous{}
@@ -59,6 +68,7 @@ type Client struct {
 	site      *site
 	log       *slog.Logger
 	transport *http.Transport
+	checks    checks
 
 	mu      sync.Mutex // guards session; never held during a call
 	session *session

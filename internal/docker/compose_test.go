@@ -96,7 +96,7 @@ func TestComposeStartsBothWhileARobotSoaks(t *testing.T) {
 	require.NoError(t, p.c.Replace(p.ctx(), p.t1, isReady))
 	p.compose("stop")
 	p.compose("start")
-	require.Equal(t, map[string]string{"": "running", ".muster-previous-g7": "running"}, p.family())
+	require.Equal(t, map[string]string{"": "running", ".muster-previous-g7.unless-stopped": "running"}, p.family())
 }
 
 func (p *project) inspectImage(ref string) string {

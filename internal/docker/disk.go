@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/moby/moby/client"
@@ -25,10 +26,12 @@ func (w *work) need() int64 {
 const unknownFree = -1
 
 // free is the space on the engine's data root in bytes. The Engine API does not
-// tell it, so it is known of engines on this machine alone; a Unix socket may
-// also be the near end of a tunnel, so the host's name must be ours, too.
+// tell it, so it is known of engines on this machine, and of those by ssh, whose
+// df tells it; a Unix socket may also be the near end of a tunnel, so the host's
+// name must be ours, too.
 func (w *work) free(ctx context.Context) (int64, error) {
-	if !strings.HasPrefix(w.endpoint.URL, "unix://") {
+	near, far := strings.HasPrefix(w.endpoint.URL, "unix://"), strings.HasPrefix(w.endpoint.URL, "ssh://")
+	if !near && !far {
 		return unknownFree, nil
 	}
 	call, cancel := w.timed(ctx)
@@ -36,6 +39,13 @@ func (w *work) free(ctx context.Context) (int64, error) {
 	info, err := w.s.Info(call, client.InfoOptions{})
 	if err != nil {
 		return unknownFree, fmt.Errorf("ask engine for its data root: %w", err)
+	}
+	if far {
+		free, err := w.farFree(call, info.Info.DockerRootDir)
+		if err != nil { // a login that may do nothing but speak with the engine
+			w.log.Debug("the free disk space is not known", "err", err)
+		}
+		return free, nil
 	}
 	if host, err := os.Hostname(); err != nil || info.Info.Name != host {
 		return unknownFree, nil //nolint:nilerr // not known to be ours
@@ -45,6 +55,26 @@ func (w *work) free(ctx context.Context) (int64, error) {
 		return unknownFree, nil //nolint:nilerr // in another file system namespace: not known
 	}
 	return int64(fs.Bavail) * fs.Bsize, nil
+}
+
+// farFree asks the far machine's df.
+func (w *work) farFree(ctx context.Context, root string) (int64, error) {
+	quoted := "'" + strings.ReplaceAll(root, "'", `'\''`) + "'"
+	said, err := w.endpoint.shell(ctx, "df -PB1 "+quoted)
+	if err != nil {
+		return unknownFree, err
+	}
+	// A heading, then: device, size, used, available, …
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	columns := strings.Fields(lines[len(lines)-1])
+	if len(lines) < 2 || len(columns) < 4 {
+		return unknownFree, fmt.Errorf("df said %q", said)
+	}
+	free, err := strconv.ParseInt(columns[3], 10, 64)
+	if err != nil {
+		return unknownFree, fmt.Errorf("df said %q", said)
+	}
+	return free, nil
 }
 
 // fits refuses a pull for which there is known to be no space. The image takes

@@ -31,16 +31,25 @@
 //
 //	amr                       the container in place: what is started, always by this name
 //	amr.muster-g7             the successor, created and not yet in place
-//	amr.muster-previous-g7    the old container, kept until Commit
+//	amr.muster-previous-g7.always
+//	                          the old container, kept until Commit; its restart
+//	                          policy is "always"
 //	amr.muster-undone-g7      the successor after a rollback; Replace of g7 refuses from now on
 //
 // Replace creates the successor completely (networks too) while the old one
-// runs, sets the old one's restart policy to "no", so that a reboot in between
-// cannot start both, renames it away, stops it, makes sure that it is stopped,
-// gives its name to the successor and starts that name. Labels of the successor
-// remember what Rollback needs: the wanted restart policy, and whether the old
-// container ran. Each verb looks first and does what is missing, so it may be
-// called again after a crash at any line and after any lost reply.
+// runs, renames that one away, sets its restart policy to "no", so that a reboot
+// in between cannot start both, stops it, makes sure that it is stopped, gives
+// its name to the successor and starts that name. Labels of the successor
+// remember what Rollback needs, the wanted restart policy and whether the old
+// container ran, and the old one's name repeats it. Each verb looks first and
+// does what is missing, so it may be called again after a crash at any line and
+// after any lost reply.
+//
+// A container is stopped and started by its name alone. So a request that an
+// actor gave up, and that reaches the engine when another has gone on, finds
+// nothing: the container that was rolled back has another name by then. And an
+// engine goes on stopping when nobody waits for it any more: Rollback stops the
+// old container before it is started, if it still runs.
 //
 // A container that was stopped when its turn came is replaced all the same and
 // the successor is started: the rollout's gates judge it. Rollback leaves the

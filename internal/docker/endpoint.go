@@ -11,9 +11,11 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
 )
 
 // Endpoint says how one engine is reached.
@@ -71,12 +73,12 @@ func (e Endpoint) transport() (*http.Transport, error) {
 }
 
 func (e Endpoint) dialer(u *url.URL) (dialer, error) {
-	d := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
+	d := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second, Control: limitUnanswered}
 	switch {
 	case u.Scheme == "unix" && u.Host == "" && u.Path != "":
 		return func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "unix", u.Path) }, nil
 	case u.Scheme == "tcp" && u.Port() != "" && u.Path == "":
-		return func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "tcp", u.Host) }, nil
+		return func(ctx context.Context) (net.Conn, error) { return dialTCP(ctx, d, u.Host) }, nil
 	case u.Scheme == "ssh":
 		h, err := newSSHHost(u, e.SSH, d)
 		if err != nil {
@@ -86,6 +88,42 @@ func (e Endpoint) dialer(u *url.URL) (dialer, error) {
 	default:
 		return nil, fmt.Errorf("url: %q is none of unix:///path, tcp://host:port, ssh://user@host", e.URL)
 	}
+}
+
+// unanswered is how long a connection may go without the far side's
+// acknowledgement of what was sent.
+const unanswered = 10 * time.Second
+
+// limitUnanswered sets it. The system itself goes on sending for a quarter of an
+// hour: a request would reach an engine that comes back long after it was given
+// up.
+func limitUnanswered(network, _ string, c syscall.RawConn) error {
+	if !strings.HasPrefix(network, "tcp") {
+		return nil
+	}
+	var err error
+	if cerr := c.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unanswered.Milliseconds()))
+	}); cerr != nil {
+		return cerr
+	}
+	return err
+}
+
+// dialTCP opens a connection that is dropped when it is closed: what was not yet
+// sent is not sent any more.
+func dialTCP(ctx context.Context, d *net.Dialer, addr string) (net.Conn, error) {
+	c, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if t, ok := c.(*net.TCPConn); ok {
+		if err := t.SetLinger(0); err != nil {
+			_ = c.Close()
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
 // library is the address that the client library is given. It knows no ssh and

@@ -40,11 +40,11 @@ const (
 	slotNone     slot = iota // another container
 	slotPlace                // NAME: in place
 	slotNext                 // NAME.muster-gG: successor, not yet in place
-	slotPrevious             // NAME.muster-previous-gG: the old one
+	slotPrevious             // NAME.muster-previous-gG.POLICY: the old one
 	slotUndone               // NAME.muster-undone-gG: successor after a rollback
 )
 
-var slotName = regexp.MustCompile(`^(.+)\.muster-(previous-|undone-|)g([0-9]+)$`)
+var slotName = regexp.MustCompile(`^(.+)\.muster-(previous-|undone-|)g([0-9]+)(?:\.([a-z-]+(?:\.[0-9]+)?))?(\.` + foundStopped + `)?$`)
 
 // nameOf is the name of a container in a slot.
 func nameOf(container string, s slot, generation uint64) string {
@@ -61,7 +61,36 @@ func nameOf(container string, s slot, generation uint64) string {
 	}
 }
 
-// parseName is the inverse of nameOf. Any name that it does not know is a
+// previousName is the name of the old container while the replacement by a
+// successor with these labels lasts. It repeats what the labels remember: a
+// prune takes a successor that was never started, and never a container that
+// runs.
+func previousName(container string, generation uint64, labels map[string]string) string {
+	name := nameOf(container, slotPrevious, generation)
+	if p := labels[labelRestart]; p != "" {
+		name += "." + strings.ReplaceAll(p, ":", ".")
+	}
+	if labels[labelFound] == foundStopped {
+		name += "." + foundStopped
+	}
+	return name
+}
+
+// remembered are the labels that an old container's name repeats; none when the
+// name is of another kind.
+func remembered(name string) map[string]string {
+	m := slotName.FindStringSubmatch(name)
+	if m == nil || m[4] == "" {
+		return nil
+	}
+	found := foundRunning
+	if m[5] != "" {
+		found = foundStopped
+	}
+	return map[string]string{labelRestart: strings.ReplaceAll(m[4], ".", ":"), labelFound: found}
+}
+
+// parseName is the inverse of nameOf and previousName. Any name that it does not know is a
 // container in place.
 func parseName(name string) (container string, s slot, generation uint64) {
 	m := slotName.FindStringSubmatch(name)

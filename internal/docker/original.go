@@ -43,7 +43,7 @@ func (w *work) plan(ctx context.Context, f *family, old *member) (*successor, er
 	if _, o.newID, err = w.imageConfig(ctx, w.t.Image.ByDigest()); err != nil {
 		return nil, err
 	}
-	o.rememberFrom(f)
+	o.rememberFrom(f, old)
 	if err := w.refuse(ctx, o); err != nil {
 		return nil, err
 	}
@@ -130,11 +130,13 @@ func (w *work) imageConfig(ctx context.Context, ref string) (container.Config, s
 }
 
 // rememberFrom takes the wanted restart policy and the found state from what an
-// unfinished rollout left: it had set the old container's policy to "no".
-func (o *original) rememberFrom(f *family) {
+// unfinished replacement left, which had set the old container's policy to "no":
+// from the successor, or else from the old one's own name.
+func (o *original) rememberFrom(f *family, old *member) {
 	if !o.restart.IsNone() {
 		return
 	}
+	memory := remembered(old.name)
 	var newest *member
 	for i := range f.lower {
 		m := &f.lower[i]
@@ -142,13 +144,13 @@ func (o *original) rememberFrom(f *family) {
 			newest = m
 		}
 	}
-	if newest == nil {
-		return
+	if memory == nil && newest != nil {
+		memory = newest.labels
 	}
-	if p, err := parseRestart(newest.labels[labelRestart]); err == nil {
+	if p, err := parseRestart(memory[labelRestart]); err == nil {
 		o.restart = p
 	}
-	if found := newest.labels[labelFound]; found != "" {
+	if found := memory[labelFound]; found != "" {
 		o.found = found
 	}
 }

@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/client"
 
@@ -51,10 +53,24 @@ func (c *Client) exec(ctx context.Context, t rollout.Target, k rollout.Check) (r
 	if err != nil {
 		return failed(err)
 	}
+	key := t.Container + "\n" + k.Name
+	if id := c.checks.get(key); id != "" {
+		// The engine cannot end a command; one that hangs must not be joined by
+		// more of its kind.
+		is, err := s.ExecInspect(ctx, id, client.ExecInspectOptions{})
+		switch {
+		case err == nil && is.Running:
+			return rollout.GateError, fmt.Sprintf("the command of an earlier check still runs (process %d)", is.PID)
+		case err != nil && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err):
+			return failed(err)
+		}
+		c.checks.set(key, "")
+	}
 	made, err := s.ExecCreate(ctx, t.Container, client.ExecCreateOptions{Cmd: k.Command, AttachStdout: true, AttachStderr: true})
 	if err != nil {
 		return failed(err)
 	}
+	c.checks.set(key, made.ID)
 	stream, err := s.ExecAttach(ctx, made.ID, client.ExecAttachOptions{})
 	if err != nil {
 		return failed(err)
@@ -75,11 +91,39 @@ func (c *Client) exec(ctx context.Context, t rollout.Target, k rollout.Check) (r
 		return failed(err)
 	case is.Running:
 		return rollout.GateError, "the command closed its output and did not end"
-	case is.ExitCode == 0:
-		return rollout.Pass, or(said.line(), "exit code 0")
-	default:
-		return rollout.Fail, strings.TrimSuffix(fmt.Sprintf("exit code %d: %s", is.ExitCode, said.line()), ": ")
 	}
+	c.checks.set(key, "")
+	if is.ExitCode == 0 {
+		return rollout.Pass, or(said.line(), "exit code 0")
+	}
+	return rollout.Fail, strings.TrimSuffix(fmt.Sprintf("exit code %d: %s", is.ExitCode, said.line()), ": ")
+}
+
+// checks are the commands that were started and are not known to have ended:
+// the id of an exec by container and check.
+type checks struct {
+	mu  sync.Mutex // guards ids
+	ids map[string]string
+}
+
+func (c *checks) get(key string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ids[key]
+}
+
+// set notes a command; an empty id forgets it.
+func (c *checks) set(key, id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if id == "" {
+		delete(c.ids, key)
+		return
+	}
+	if c.ids == nil {
+		c.ids = make(map[string]string)
+	}
+	c.ids[key] = id
 }
 
 // get2xx gets the check's URL.

@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"
 
 	"github.com/muster-fleet/muster/internal/docker/dockertest"
@@ -37,6 +40,41 @@ func TestProbeByCommand(t *testing.T) {
 	got := r.c.Probe(r.ctx(), r.t1, rollout.Check{Name: "x", Command: []string{"true"}})
 	require.Equal(t, rollout.GateError, got.Outcome)
 	require.Contains(t, got.Reason, "No such container")
+}
+
+// A command that hangs is not started again beside itself.
+func TestProbeDoesNotPileUp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, dockertest.Image{}, dockertest.Image{})
+	main := r.inspect(r.run(agent())).Container.State.Pid
+	others := func() (pids []string) {
+		top, err := r.api.ContainerTop(r.ctx(), r.t1.Container, client.ContainerTopOptions{Arguments: []string{"-o", "pid"}})
+		require.NoError(t, err)
+		for _, p := range top.Processes {
+			if p[0] != strconv.Itoa(main) {
+				pids = append(pids, p[0])
+			}
+		}
+		return pids
+	}
+	ask := func() rollout.Gate {
+		return r.c.Probe(r.ctx(), r.t1, rollout.Check{Name: "hangs", Command: []string{"/agent"}, Timeout: rollout.Duration(500 * time.Millisecond)})
+	}
+	require.Contains(t, ask().Reason, "no answer within")
+	for range 2 {
+		got := ask()
+		require.Equal(t, rollout.GateError, got.Outcome)
+		require.Contains(t, got.Reason, "still runs")
+	}
+	require.Len(t, others(), 1)
+	got := r.c.Probe(r.ctx(), r.t1, rollout.Check{Name: "another", Command: []string{"/agent", "-exit", "0"}})
+	require.Equal(t, rollout.Pass, got.Outcome, got.Reason)
+
+	pid, err := strconv.Atoi(others()[0])
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	eventually(t, "it is asked again", func() bool { return strings.Contains(ask().Reason, "no answer within") })
+	require.Len(t, others(), 1)
 }
 
 func TestProbeByHTTP(t *testing.T) {

@@ -34,7 +34,14 @@ func (w *work) removeUnused(ctx context.Context) error {
 	for _, c := range containers.Items {
 		used[c.ImageID] = true
 	}
-	images, err := w.s.ImageList(call, client.ImageListOptions{Filters: make(client.Filters).Add("reference", w.t.Image.Repository)})
+	// The filter goes by the name as people write it, without Docker Hub's.
+	repository, err := reference.ParseNormalizedNamed(w.t.Image.Repository)
+	if err != nil {
+		return fmt.Errorf("repository %s: %w", w.t.Image.Repository, err)
+	}
+	images, err := w.s.ImageList(call, client.ImageListOptions{
+		Filters: make(client.Filters).Add("reference", reference.FamiliarName(repository)),
+	})
 	if err != nil {
 		return fmt.Errorf("list images of %s: %w", w.t.Image.Repository, err)
 	}

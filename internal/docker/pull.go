@@ -26,7 +26,8 @@ import (
 // image, refuses access, or has none for the engine's platform; everything else
 // is worth another try, an engine without space for it included. It waits while the
 // site pulls as much as it may. A layer that is cut off is the engine's to go on
-// with: it asks for the rest, five times by default.
+// with: it asks for the rest, five times by default. A pull of which nothing is
+// heard for Options.Stalled is given up, and its site's next one begins.
 func (c *Client) Pull(ctx context.Context, t rollout.Target, report func(rollout.Progress)) error {
 	w, err := c.begin(ctx, t)
 	if err != nil {
@@ -46,10 +47,13 @@ func (w *work) pull(ctx context.Context, report func(rollout.Progress)) error {
 	if err != nil || here {
 		return err
 	}
+	if err := w.signed(ctx); err != nil {
+		return err
+	}
 	if err := w.fits(ctx); err != nil {
 		return err
 	}
-	if err := w.site.enter(ctx); err != nil {
+	if err := w.site.enter(ctx, report); err != nil {
 		return err
 	}
 	defer w.site.leave()
@@ -64,6 +68,21 @@ func (w *work) pull(ctx context.Context, report func(rollout.Progress)) error {
 	if err == nil && !here {
 		err = errors.New("the engine took it and does not have it")
 	}
+	return err
+}
+
+// signed asks once more who signed the digest: a rollback's plan is made of what
+// the robots had, and a rule may have changed since a plan was made.
+func (w *work) signed(ctx context.Context) error {
+	ref, err := parse(w.t.Image.ByDigest())
+	if err != nil {
+		return rollout.Fatal(fmt.Errorf("image %s: %w", w.t.Image.ByDigest(), err))
+	}
+	d, ok := ref.(name.Digest)
+	if !ok {
+		return rollout.Fatal(fmt.Errorf("image %s is not pinned to a digest", ref))
+	}
+	_, err = w.opts.Signatures.verify(ctx, d, (&Resolver{Keychain: w.opts.Keychain}).options(ctx))
 	return err
 }
 
@@ -139,6 +158,23 @@ func (w *work) fetch(ctx context.Context, repository string, report func(rollout
 		return err
 	}
 	began := time.Now()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	silence := time.AfterFunc(w.opts.Stalled, func() {
+		cancel(fmt.Errorf("nothing was heard of it for %v", w.opts.Stalled))
+	})
+	defer silence.Stop()
+	if err := w.receive(ctx, ref, auth, report, silence); ctx.Err() != nil {
+		return context.Cause(ctx)
+	} else if err != nil {
+		return err
+	}
+	w.log.Info("image pulled", "image", ref, "took", time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+// receive is the pull itself; each message puts silence off.
+func (w *work) receive(ctx context.Context, ref, auth string, report func(rollout.Progress), silence *time.Timer) error {
 	resp, err := w.s.ImagePull(ctx, ref, client.ImagePullOptions{RegistryAuth: auth})
 	if err != nil {
 		return pullError(err)
@@ -151,11 +187,11 @@ func (w *work) fetch(ctx context.Context, repository string, report func(rollout
 		if m.Error != nil {
 			return pullError(streamError(m.Error))
 		}
+		silence.Reset(w.opts.Stalled)
 		if p.take(m) {
 			report(p.sum())
 		}
 	}
-	w.log.Info("image pulled", "image", ref, "took", time.Since(began).Round(time.Millisecond))
 	return nil
 }
 

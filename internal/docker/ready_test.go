@@ -70,7 +70,7 @@ func TestReplaceTakesOverWhatAFailedRollbackLeft(t *testing.T) {
 	now := r.inspect(r.t1.Container).Container
 	require.True(t, now.State.Running)
 	require.Equal(t, "unless-stopped", string(now.HostConfig.RestartPolicy.Name))
-	require.Equal(t, r.t1.Container+".muster-previous-g8", engineName(r.inspect(old).Container.Name))
+	require.Equal(t, r.t1.Container+".muster-previous-g8.unless-stopped", engineName(r.inspect(old).Container.Name))
 	require.NoError(t, r.c.Commit(r.ctx(), t2))
 	require.Equal(t, map[string]string{"": "running"}, r.family())
 }

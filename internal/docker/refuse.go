@@ -42,20 +42,44 @@ func (w *work) refuse(ctx context.Context, o *original) error {
 	return w.refuseShared(ctx, c)
 }
 
-// refuseShared looks for containers that live in the old one's network: they
-// would lose it.
+// refuseShared looks for containers that live in one of the old one's
+// namespaces: they would lose it. The list tells of networks only.
 func (w *work) refuseShared(ctx context.Context, c container.InspectResponse) error {
-	ctx, cancel := w.timed(ctx)
-	defer cancel()
-	list, err := w.s.ContainerList(ctx, client.ContainerListOptions{All: true})
+	call, cancel := w.timed(ctx)
+	list, err := w.s.ContainerList(call, client.ContainerListOptions{All: true})
+	cancel()
 	if err != nil {
 		return fmt.Errorf("list containers: %w", err)
 	}
 	for _, s := range list.Items {
-		mode, ok := strings.CutPrefix(s.HostConfig.NetworkMode, "container:")
-		if ok && (mode == c.ID || mode == engineName(c.Name)) && len(s.Names) > 0 {
-			return rollout.Fatal(fmt.Errorf("container %s shares this one's network (HostConfig.NetworkMode) and would lose it", engineName(s.Names[0])))
+		if s.ID == c.ID {
+			continue
+		}
+		other, err := w.inspect(ctx, s.ID)
+		if cerrdefs.IsNotFound(err) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		if field, what := sharedWith(other.Container.HostConfig, c); field != "" {
+			return rollout.Fatal(fmt.Errorf("container %s shares this one's %s (HostConfig.%s) and would lose it", engineName(other.Container.Name), what, field))
 		}
 	}
 	return nil
+}
+
+// sharedWith tells which namespace of c the other's configuration names.
+func sharedWith(h *container.HostConfig, c container.InspectResponse) (field, what string) {
+	for _, m := range []struct{ mode, field, what string }{
+		{string(h.NetworkMode), "NetworkMode", "network"},
+		{string(h.IpcMode), "IpcMode", "IPC namespace"},
+		{string(h.PidMode), "PidMode", "PID namespace"},
+	} {
+		// By its name, its id or the beginning of that one.
+		of, ok := strings.CutPrefix(m.mode, "container:")
+		if ok && of != "" && (of == engineName(c.Name) || strings.HasPrefix(c.ID, of)) {
+			return m.field, m.what
+		}
+	}
+	return "", ""
 }

@@ -1,6 +1,8 @@
 package docker
 
 import (
+	"fmt"
+	"os"
 	"regexp"
 	"testing"
 
@@ -34,14 +36,19 @@ func TestReplaceRefuses(t *testing.T) {
 			r.run(o)
 		}, "Swarm"},
 		"one whose network another uses": {func(r *rig) {
-			o := agent()
-			o.HostConfig.NetworkMode = container.NetworkMode("container:" + r.run(agent()))
-			o.Name = r.t1.Container + "-sidecar"
-			id := r.run(o)
-			r.t.Cleanup(func() {
-				_, _ = r.api.ContainerRemove(r.ctx(), id, client.ContainerRemoveOptions{Force: true})
-			})
+			id := r.run(agent())
+			r.sidecar(func(h *container.HostConfig) { h.NetworkMode = container.NetworkMode("container:" + id) })
 		}, "shares this one's network"},
+		"one whose IPC namespace another uses": {func(r *rig) {
+			o := agent()
+			o.HostConfig.IpcMode = container.IPCModeShareable
+			r.run(o)
+			r.sidecar(func(h *container.HostConfig) { h.IpcMode = container.IpcMode("container:" + r.t1.Container) })
+		}, "shares this one's IPC namespace"},
+		"one whose PID namespace another uses": {func(r *rig) {
+			id := r.run(agent())
+			r.sidecar(func(h *container.HostConfig) { h.PidMode = container.PidMode("container:" + id[:12]) })
+		}, "shares this one's PID namespace"},
 		"a name that is taken": {func(r *rig) {
 			r.run(agent())
 			o := agent()
@@ -60,6 +67,45 @@ func TestReplaceRefuses(t *testing.T) {
 			require.Equal(t, before, r.family())
 		})
 	}
+}
+
+// sidecar runs another container that lives in the robot's.
+func (r *rig) sidecar(in func(*container.HostConfig)) {
+	o := agent()
+	in(o.HostConfig)
+	o.Name = r.t1.Container + "-sidecar"
+	id := r.run(o)
+	r.t.Cleanup(func() {
+		_, _ = r.api.ContainerRemove(r.ctx(), id, client.ContainerRemoveOptions{Force: true})
+	})
+}
+
+// A robot's container may itself live in another's namespaces.
+func TestReplaceOfOneInAnothersNamespaces(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, dockertest.Image{}, dockertest.Image{})
+	o := agent()
+	o.HostConfig.IpcMode = container.IPCModeShareable
+	o.HostConfig.NetworkMode = "none"
+	base := r.another("-base", o)
+	namespaces := func(name string) (all []string) {
+		for _, kind := range []string{"net", "pid", "ipc"} {
+			at, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", r.inspect(name).Container.State.Pid, kind))
+			require.NoError(t, err)
+			all = append(all, at)
+		}
+		return all
+	}
+	o = agent()
+	o.HostConfig.NetworkMode = container.NetworkMode("container:" + base)
+	o.HostConfig.PidMode = container.PidMode("container:" + base)
+	o.HostConfig.IpcMode = container.IpcMode("container:" + base)
+	old := r.run(o)
+	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
+	require.NotEqual(t, old, r.inspect(r.t1.Container).Container.ID)
+	require.Equal(t, namespaces(base), namespaces(r.t1.Container))
+	require.NoError(t, r.c.Rollback(r.ctx(), r.t1))
+	require.Equal(t, namespaces(base), namespaces(r.t1.Container))
 }
 
 // The engine's class of answer decides whether another try can help; either

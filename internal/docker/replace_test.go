@@ -12,7 +12,7 @@ import (
 
 const (
 	nextName   = ".muster-g7"
-	prevName   = ".muster-previous-g7"
+	prevName   = ".muster-previous-g7.unless-stopped"
 	undoneName = ".muster-undone-g7"
 )
 
@@ -80,7 +80,7 @@ func TestStoppedContainerIsReplacedAndComesBackStopped(t *testing.T) {
 	_, err := r.api.ContainerStop(r.ctx(), r.t1.Container, client.ContainerStopOptions{})
 	require.NoError(t, err)
 	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
-	require.Equal(t, map[string]string{"": "running", prevName: "exited"}, r.family())
+	require.Equal(t, map[string]string{"": "running", prevName + ".stopped": "exited"}, r.family())
 	require.NoError(t, r.c.Rollback(r.ctx(), r.t1))
 	require.Equal(t, map[string]string{"": "exited", undoneName: "exited"}, r.family())
 }

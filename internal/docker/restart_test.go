@@ -55,7 +55,7 @@ func TestEngineRestartsDuringAReplacement(t *testing.T) {
 	}
 	restart(own.Stop) // "always": the engine starts the successor, and it alone
 	eventually(t, "the successor runs again", func() bool { return r.family()[""] == "running" })
-	require.Equal(t, map[string]string{"": "running", nameOf("", slotPrevious, r.t1.Generation): "exited"}, r.family())
+	require.Equal(t, map[string]string{"": "running", nameOf("", slotPrevious, r.t1.Generation) + ".always": "exited"}, r.family())
 
 	require.NoError(t, r.c.Rollback(r.ctx(), r.t1))
 	restart(own.Kill)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	cerrdefs "github.com/containerd/errdefs"
-	"github.com/moby/moby/api/types/container"
 
 	"github.com/muster-fleet/muster/internal/rollout"
 )
@@ -50,29 +49,51 @@ func (w *work) restore(ctx context.Context, f *family) error {
 			return err
 		}
 	}
-	if err := w.rename(ctx, old, w.t.Container); err != nil {
-		return err
-	}
-	if next == nil {
-		if err := w.start(ctx); err != nil {
-			return err
-		}
-		return rollout.Fatal(fmt.Errorf("%s was started again, but its restart policy is not known any more: somebody removed the successor, whose label had it", old.name))
-	}
-	if next.labels[labelFound] == foundRunning {
-		if err := w.start(ctx); err != nil {
-			return err
-		}
-	}
-	wanted, err := parseRestart(next.labels[labelRestart])
-	if err != nil {
-		return rollout.Fatal(fmt.Errorf("label %s of %s: %w", labelRestart, next.name, err))
-	}
-	if err := w.setRestart(ctx, old.id, wanted); err != nil {
+	if err := w.putBack(ctx, next, old); err != nil {
 		return err
 	}
 	w.log.Info("container rolled back", "image_refused", w.t.Image.ByDigest())
 	return nil
+}
+
+// putBack puts the old container in its place, as it was found. It may be
+// called until it succeeds: a device may be busy for a while, and a port not
+// yet free.
+func (w *work) putBack(ctx context.Context, next, old *member) error {
+	memory, from := remembered(old.name), old.name
+	if next != nil {
+		memory, from = next.labels, next.name
+	}
+	wanted, err := parseRestart(memory[labelRestart])
+	if memory != nil && err != nil {
+		return rollout.Fatal(fmt.Errorf("label %s of %s: %w", labelRestart, from, err))
+	}
+	if old.slot == slotPrevious {
+		// A Replace that was given up may be stopping it, and the engine goes on
+		// with that: to start what still runs would do nothing, and it would end
+		// afterwards.
+		if err := w.halt(ctx, old); err != nil {
+			return err
+		}
+	}
+	if memory != nil { // while its name remembers it
+		if err := w.setRestart(ctx, old.name, wanted); err != nil {
+			return err
+		}
+	}
+	if err := w.rename(ctx, old, w.t.Container); err != nil {
+		return err
+	}
+	if memory[labelFound] == foundStopped {
+		return nil
+	}
+	if err := w.start(ctx); err != nil {
+		return err
+	}
+	if memory == nil {
+		return rollout.Fatal(fmt.Errorf("%s was started again, but its restart policy is not known any more: somebody removed the successor, whose label had it", old.name))
+	}
+	return w.runsInPlace(ctx)
 }
 
 // sides finds the successor, if there is one, and the container to go back to.
@@ -180,17 +201,7 @@ func (c *Client) Discard(ctx context.Context, t rollout.Target) error {
 // nothing to do, and what became of the old container since is not its affair.
 func (w *work) putRight(ctx context.Context, f *family) error {
 	if f.undone != nil && f.prev == nil {
-		if f.place == nil {
-			return nil
-		}
-		// The rollback may have ended before the restart policy was set again.
-		if f.undone.labels[labelRestart] == string(container.RestartPolicyDisabled) {
-			return nil
-		}
-		r, err := w.inspect(ctx, f.place.id)
-		if err != nil || !r.Container.HostConfig.RestartPolicy.IsNone() {
-			return err
-		}
+		return nil
 	}
 	return w.restore(ctx, f)
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,9 @@ import (
 // SignatureRule says who must have signed the images of some repositories: the
 // owner of a key, or, keyless, a person or workflow whom an issuer vouches for.
 type SignatureRule struct {
-	Repository string // "registry/amr"; '*' stands for any text, slashes included
+	// Repository is written as for docker pull, "registry.example/amr"; without a
+	// registry it is Docker Hub's. '*' stands for any text, slashes included.
+	Repository string
 	Key        string // file with a public key (PEM), as cosign writes it
 	// Issuer and Subject are of the signing certificate, which, with the logs and
 	// the times, must be by TrustedRoot: a file in sigstore's format.
@@ -67,7 +70,7 @@ func newSigner(r SignatureRule) (*signer, error) {
 	if r.Repository == "" {
 		return nil, errors.New("repository: is missing")
 	}
-	pattern := strings.ReplaceAll(regexp.QuoteMeta(r.Repository), `\*`, ".*")
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(fullRepository(r.Repository)), `\*`, ".*")
 	s := &signer{pattern: regexp.MustCompile("^" + pattern + "$")}
 	keyless := r.Issuer != "" || r.Subject != "" || r.TrustedRoot != ""
 	switch {
@@ -80,6 +83,33 @@ func newSigner(r SignatureRule) (*signer, error) {
 	default:
 		return s, s.byIdentity(r)
 	}
+}
+
+// hub is Docker Hub's name in references, and hubHosts are others for it: the
+// registry's client writes the first.
+const hub = "docker.io"
+
+var hubHosts = []string{"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
+
+// fullRepository writes a repository, or a pattern, with its registry, which is
+// Docker Hub under one name where none is given. A pattern that begins with '*'
+// is for all registries.
+func fullRepository(r string) string {
+	host, rest, more := strings.Cut(r, "/")
+	switch {
+	case strings.HasPrefix(host, "*") || strings.Contains(host, "*") && strings.ContainsAny(host, ".:"):
+		return r
+	case strings.Contains(host, "*") && !more: // of an owner or an image
+		return hub + "/*" + r
+	case !more || !strings.ContainsAny(host, ".:") && host != "localhost":
+		host, rest = hub, r
+	case slices.Contains(hubHosts, host):
+		host = hub
+	}
+	if host == hub && !strings.Contains(rest, "/") && !strings.HasPrefix(rest, "*") {
+		rest = "library/" + rest
+	}
+	return host + "/" + rest
 }
 
 func (s *signer) byKey(r SignatureRule) error {
@@ -145,7 +175,7 @@ func (s *Signatures) verify(ctx context.Context, d name.Digest, o []remote.Optio
 	}
 	var asked []*signer
 	for _, r := range s.rules {
-		if r.pattern.MatchString(d.Context().Name()) {
+		if r.pattern.MatchString(fullRepository(d.Context().Name())) {
 			asked = append(asked, r)
 		}
 	}

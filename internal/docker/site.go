@@ -3,6 +3,8 @@ package docker
 import (
 	"context"
 	"fmt"
+
+	"github.com/muster-fleet/muster/internal/rollout"
 )
 
 // Site is a place whose engines share a way to the registries.
@@ -29,13 +31,21 @@ func newSite(s Site) *site {
 	return out
 }
 
-// enter waits for the right to pull; leave gives it back.
-func (s *site) enter(ctx context.Context) error {
+// enter waits for the right to pull and reports that it waits; leave gives the
+// right back.
+func (s *site) enter(ctx context.Context, report func(rollout.Progress)) error {
 	if s.slots == nil {
 		return nil
 	}
 	select {
 	case s.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	report(rollout.Progress{Waits: fmt.Sprintf("waits for its turn at site %q, which pulls %d at a time", s.Name, s.Parallel)})
+	select {
+	case s.slots <- struct{}{}:
+		report(rollout.Progress{})
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("wait for one of the %d pulls of site %q to end: %w", s.Parallel, s.Name, ctx.Err())

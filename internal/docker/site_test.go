@@ -194,18 +194,42 @@ func TestASitePullsNoMoreThanItMay(t *testing.T) {
 
 	north, err := e.Client("a")
 	require.NoError(t, err)
-	require.NoError(t, north.site.enter(t.Context()))
-	require.NoError(t, north.site.enter(t.Context()))
+	require.NoError(t, north.site.enter(t.Context(), noReport))
+	require.NoError(t, north.site.enter(t.Context(), noReport))
 	target := anyTarget()
 	target.Engine = "b"
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	err = e.Pull(ctx, target, noReport)
+	var told []rollout.Progress
+	err = e.Pull(ctx, target, func(p rollout.Progress) { told = append(told, p) })
 	require.ErrorContains(t, err, `one of the 2 pulls of site "north"`)
+	require.Equal(t, []rollout.Progress{{Waits: `waits for its turn at site "north", which pulls 2 at a time`}}, told)
 	require.False(t, rollout.IsFatal(err))
 	south, err := e.Client("e")
 	require.NoError(t, err)
-	require.NoError(t, south.site.enter(t.Context()), "another site is not concerned")
+	require.NoError(t, south.site.enter(t.Context(), noReport), "another site is not concerned")
+}
+
+// A pull that hangs gives its place at the site to the next one.
+func TestAStalledPullIsGivenUp(t *testing.T) {
+	t.Parallel()
+	stalls := func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, `{"status":"Downloading","id":"a","progressDetail":{"current":1,"total":9}}`+"\n")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}
+	c := fakeEngine(t, map[string]http.HandlerFunc{"GET /v1.41/images/": answer(404, `{}`), "POST /v1.41/images/create": stalls})
+	e, err := NewClient(c.endpoint, Options{Parallel: 1, Stalled: 300 * time.Millisecond}, testLog(t))
+	require.NoError(t, err)
+	t.Cleanup(e.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var told []rollout.Progress
+	err = e.Pull(ctx, anyTarget(), func(p rollout.Progress) { told = append(told, p) })
+	require.ErrorContains(t, err, "nothing was heard of it for 300ms")
+	require.False(t, rollout.IsFatal(err))
+	require.Equal(t, []rollout.Progress{{Done: 1, Total: 9}}, told)
+	require.NoError(t, e.site.enter(ctx, noReport), "its place is free")
 }
 
 // A registry that wants to know who asks: the resolver and the engine tell it.

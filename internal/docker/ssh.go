@@ -96,7 +96,7 @@ func (h *sshHost) dial(ctx context.Context) (net.Conn, error) {
 	// A transport's context for dialing may have no end.
 	ctx, cancel := context.WithTimeout(ctx, sshTimeout)
 	defer cancel()
-	raw, err := h.net.DialContext(ctx, "tcp", h.addr)
+	raw, err := dialTCP(ctx, h.net, h.addr)
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +141,40 @@ func (h *sshHost) open(raw net.Conn) (net.Conn, error) {
 		return nil, errors.Join(err, cl.Close())
 	}
 	return conn, nil
+}
+
+// shell runs a command on the machine of an engine that is reached by ssh.
+func (e Endpoint) shell(ctx context.Context, command string) (string, error) {
+	u, err := url.Parse(e.URL)
+	if err != nil {
+		return "", err
+	}
+	h, err := newSSHHost(u, e.SSH, &net.Dialer{Timeout: sshTimeout, Control: limitUnanswered})
+	if err != nil {
+		return "", err
+	}
+	raw, err := dialTCP(ctx, h.net, h.addr)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = raw.Close() }()
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
+	defer stop()
+	c, chans, reqs, err := ssh.NewClientConn(raw, h.addr, h.config)
+	if err != nil {
+		return "", fmt.Errorf("ssh %s: %w", h.addr, err)
+	}
+	cl := ssh.NewClient(c, chans, reqs)
+	defer func() { _ = cl.Close() }()
+	s, err := cl.NewSession()
+	if err != nil {
+		return "", fmt.Errorf("ssh %s: %w", h.addr, err)
+	}
+	said, err := s.Output(command)
+	if err != nil {
+		return "", fmt.Errorf("ssh %s: %s: %w", h.addr, command, err)
+	}
+	return string(said), nil
 }
 
 // sshConn is a connection to an engine within an ssh connection, whose end is

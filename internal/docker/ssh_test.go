@@ -124,7 +124,11 @@ func TestEngineOverSSH(t *testing.T) {
 			require.Equal(t, rollout.Pass, c.Probe(r.ctx(), target, rollout.Check{Name: "x", Command: []string{"/agent", "-exit", "0"}}).Outcome)
 			p, err := c.Preview(r.ctx(), target)
 			require.NoError(t, err)
-			require.EqualValues(t, unknownFree, p.Free, "the far disk is not ours to look at")
+			require.Greater(t, p.Free, int64(0), "the far df tells it")
+			target.Image.Digest, target.MinFree = anyTarget().Image.Digest, 1<<60
+			require.ErrorContains(t, c.Pull(r.ctx(), target, noReport), "no space on engine e")
+			target = r.t1
+			target.Generation += uint64(i)
 			require.NoError(t, c.Commit(r.ctx(), target))
 		})
 	}

@@ -104,6 +104,13 @@ func TestNamesAndPoliciesReadBack(t *testing.T) {
 	for _, s := range []string{"no", "always", "unless-stopped", "on-failure", "on-failure:3"} {
 		p, err := parseRestart(s)
 		require.NoError(t, err)
+		for _, found := range []string{foundRunning, foundStopped} {
+			memory := map[string]string{labelRestart: s, labelFound: found}
+			old := previousName("amr", 7, memory)
+			name, slot, g := parseName(old)
+			require.Equal(t, []any{"amr", slotPrevious, uint64(7)}, []any{name, slot, g}, old)
+			require.Equal(t, memory, remembered(old))
+		}
 		require.Equal(t, s, formatRestart(p))
 	}
 	for _, s := range []string{"", "sometimes", "always:2", "on-failure:x", ":1"} {

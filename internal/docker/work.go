@@ -55,19 +55,23 @@ func (w *work) inspect(ctx context.Context, id string) (client.ContainerInspectR
 	return r, nil
 }
 
-// setRestart sets the restart policy where it differs.
-func (w *work) setRestart(ctx context.Context, id string, p container.RestartPolicy) error {
-	r, err := w.inspect(ctx, id)
+// setRestart sets the restart policy where it differs. It goes by the name, as
+// stop does.
+func (w *work) setRestart(ctx context.Context, name string, p container.RestartPolicy) error {
+	r, err := w.inspect(ctx, name)
 	if err != nil {
 		return err
 	}
 	if formatRestart(r.Container.HostConfig.RestartPolicy) == formatRestart(p) {
 		return nil
 	}
+	if err := rollout.MayAct(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := w.timed(ctx)
 	defer cancel()
-	if _, err := w.s.ContainerUpdate(ctx, id, client.ContainerUpdateOptions{RestartPolicy: &p}); err != nil {
-		return fmt.Errorf("set restart policy %s of container %s: %w", formatRestart(p), id, err)
+	if _, err := w.s.ContainerUpdate(ctx, name, client.ContainerUpdateOptions{RestartPolicy: &p}); err != nil {
+		return fmt.Errorf("set restart policy %s of container %s: %w", formatRestart(p), name, err)
 	}
 	return nil
 }
@@ -79,6 +83,9 @@ var noRestart = container.RestartPolicy{Name: container.RestartPolicyDisabled}
 func (w *work) rename(ctx context.Context, m *member, name string) error {
 	if m.name == name {
 		return nil
+	}
+	if err := rollout.MayAct(ctx); err != nil {
+		return err
 	}
 	tctx, cancel := w.timed(ctx)
 	defer cancel()
@@ -113,6 +120,8 @@ func (w *work) halt(ctx context.Context, m *member) error {
 	return fmt.Errorf("stop container %s: something starts it again", m.name)
 }
 
+// stop goes by the name and not by the id: a request that comes late, when the
+// container was rolled back, finds nothing.
 func (w *work) stop(ctx context.Context, m *member, timeout *int) error {
 	grace := 10 * time.Second // the Engine's default
 	if timeout != nil {
@@ -124,8 +133,11 @@ func (w *work) stop(ctx context.Context, m *member, timeout *int) error {
 		call, cancel = context.WithTimeout(ctx, grace+2*w.opts.CallTimeout)
 		defer cancel()
 	}
+	if err := rollout.MayAct(ctx); err != nil {
+		return err
+	}
 	began := time.Now()
-	if _, err := w.s.ContainerStop(call, m.id, client.ContainerStopOptions{}); err != nil {
+	if _, err := w.s.ContainerStop(call, m.name, client.ContainerStopOptions{}); err != nil {
 		return fmt.Errorf("stop container %s: %w", m.name, err)
 	}
 	if r, err := w.inspect(ctx, m.id); err == nil {
@@ -144,16 +156,32 @@ func (w *work) stop(ctx context.Context, m *member, timeout *int) error {
 // that the other one took out of its place.
 func (w *work) start(ctx context.Context) error {
 	name := w.t.Container
+	if err := rollout.MayAct(ctx); err != nil {
+		return err
+	}
 	call, cancel := context.WithTimeout(ctx, 12*w.opts.CallTimeout)
 	defer cancel()
 	_, err := w.s.ContainerStart(call, name, client.ContainerStartOptions{})
-	if err == nil {
-		return nil
+	if err != nil {
+		return fmt.Errorf("start container %s: %w", name, err)
 	}
-	err = fmt.Errorf("start container %s: %w", name, err)
-	// The engine keeps the reason why a container could not be started: a device
-	// that is not there, a program that is not in the image. A retry won't mend it.
-	if r, ierr := w.inspect(ctx, name); ierr == nil && r.Container.State.Error != "" && !r.Container.State.Running {
+	return nil
+}
+
+// runsInPlace is an error when the container in the place does not run.
+func (w *work) runsInPlace(ctx context.Context) error {
+	r, err := w.inspect(ctx, w.t.Container)
+	if err == nil && !r.Container.State.Running {
+		err = fmt.Errorf("container %s was started and has ended with code %d", w.t.Container, r.Container.State.ExitCode)
+	}
+	return err
+}
+
+// hopeless marks the error of a successor that the engine says cannot be
+// started: a device that is not there, a program that is not in the image.
+// Rather than try again with the robot down, go back.
+func (w *work) hopeless(ctx context.Context, err error) error {
+	if r, ierr := w.inspect(ctx, w.t.Container); ierr == nil && r.Container.State.Error != "" && !r.Container.State.Running {
 		return rollout.Fatal(err)
 	}
 	return err
@@ -162,6 +190,9 @@ func (w *work) start(ctx context.Context) error {
 // create makes the successor under its own name. It is found again by that
 // name, so a second call, or another actor's, ends with the same container.
 func (w *work) create(ctx context.Context, s *successor, name string) error {
+	if err := rollout.MayAct(ctx); err != nil {
+		return err
+	}
 	call, cancel := context.WithTimeout(ctx, 6*w.opts.CallTimeout)
 	defer cancel()
 	err := w.s.post(call, "/containers/create", url.Values{"name": {name}}, s.body, nil)
@@ -187,6 +218,9 @@ func (w *work) join(ctx context.Context, m *member, networks map[string]fields) 
 	for name, endpoint := range networks {
 		if _, ok := r.Container.NetworkSettings.Networks[name]; ok {
 			continue
+		}
+		if err := rollout.MayAct(ctx); err != nil {
+			return err
 		}
 		body := map[string]any{"Container": m.id, "EndpointConfig": endpoint}
 		call, cancel := w.timed(ctx)
@@ -216,6 +250,9 @@ func (w *work) joined(ctx context.Context, m *member, network string) bool {
 
 // remove removes a stopped container; one that is gone already is fine.
 func (w *work) remove(ctx context.Context, m *member, volumes bool) error {
+	if err := rollout.MayAct(ctx); err != nil {
+		return err
+	}
 	call, cancel := context.WithTimeout(ctx, 6*w.opts.CallTimeout)
 	defer cancel()
 	_, err := w.s.ContainerRemove(call, m.id, client.ContainerRemoveOptions{RemoveVolumes: volumes})

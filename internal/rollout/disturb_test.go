@@ -24,6 +24,9 @@ func (s *simulation) randomSpec(r *rand.Rand) rollout.Spec {
 	if r.IntN(4) == 0 {
 		spec.Approval = rollout.Approval{Before: rollout.ApproveEach}
 	}
+	if r.IntN(4) == 0 {
+		spec.Deadlines.Replace = rollout.Duration(2 * time.Second)
+	}
 	if r.IntN(3) == 0 {
 		spec.Waves = []rollout.Wave{"50%", "100%"}
 	}

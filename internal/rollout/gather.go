@@ -56,6 +56,20 @@ func (fl *inFlight) tell(rf *RobotFacts) {
 	rf.LockedBy, rf.LockRetryAt = fl.owner, fl.retryAt
 }
 
+// tellProgress adds what this manager, if it is the runner, does with a robot
+// for a rollout now: for people, not for decisions.
+func (r *Runner) tellProgress(robot, rollout string, rf *RobotFacts) {
+	w := r.working.Load()
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if fl := w.robots[robot]; fl != nil && fl.rollout == rollout {
+		rf.Busy, rf.Progress = fl.busy, fl.progress
+	}
+}
+
 // taken forgets the results that a stored decision has taken in.
 func (w *termWork) taken(p *Plan, f Facts) {
 	w.mu.Lock()

@@ -37,6 +37,7 @@ type Runner struct {
 	RunnerOptions
 
 	leading atomic.Bool
+	working atomic.Pointer[termWork]
 	held    atomic.Pointer[string] // why nothing is done, "" when all is well
 }
 
@@ -86,7 +87,9 @@ func (r *Runner) lead(ctx, term context.Context, t Term) {
 	r.leading.Store(true)
 	r.hold("")
 	w := newTermWork(r, t)
+	r.working.Store(w)
 	w.run(term)
+	r.working.Store(nil)
 	r.leading.Store(false)
 	if ctx.Err() == nil {
 		r.hold("the runner's lease was lost")
@@ -127,7 +130,8 @@ type inFlight struct {
 	cancel context.CancelFunc
 	result *Result
 
-	progress Progress // of the pull in flight
+	progress Progress    // of the pull in flight
+	late     *time.Timer // ends the pull in flight; stopped while it waits for its turn
 	probes   []Gate
 	probedAt time.Time
 

@@ -41,6 +41,9 @@ type Engine interface {
 type Progress struct {
 	Done  int64 `json:"done"`
 	Total int64 `json:"total"`
+	// Waits says for what the pull waits, which has not begun: "waits for its
+	// turn at site north". Its deadline counts from when it does not.
+	Waits string `json:"waits,omitempty"`
 }
 
 // Preview is what a replacement would do to one robot's container.
@@ -50,9 +53,12 @@ type Preview struct {
 	// Refused names what can not be kept, empty when all can: such a robot
 	// stops the plan.
 	Refused string `json:"refused,omitempty"`
-	Present bool   `json:"present"`    // the image is on the engine
-	Need    int64  `json:"need_bytes"` // of the image's layers, compressed; 0 when not known or present
-	Free    int64  `json:"free_bytes"` // on the engine's data root; -1 when not known
+	// NotAsked says why the engine told nothing: it did not answer in time. What
+	// it would say is asked again before anything is touched.
+	NotAsked string `json:"not_asked,omitempty"`
+	Present  bool   `json:"present"`    // the image is on the engine
+	Need     int64  `json:"need_bytes"` // of the image's layers, compressed; 0 when not known or present
+	Free     int64  `json:"free_bytes"` // on the engine's data root; -1 when not known
 }
 
 // Resolver pins an image reference to a digest.

@@ -149,6 +149,7 @@ func (s *Service) report(st *Stored) Report {
 		step := st.Status.Robot(robot).Step
 		rf.Held = step != StepQueued && !step.Terminal()
 		rf.Hold = holds[robot]
+		s.runner.tellProgress(robot, st.Plan.ID, &rf)
 		if by := claimed[robot]; by != st.Plan.ID {
 			rf.Claimed = by
 		}

@@ -206,7 +206,7 @@ func (s *simulation) finish(id string) (st rollout.Stored, problem string) {
 	for range 240 {
 		time.Sleep(5 * time.Second)
 		if st = s.stored(id); st.Status.State.Terminal() {
-			time.Sleep(5 * time.Second) // leases are given back
+			time.Sleep(30 * time.Second) // leases are given back, and stops that were given up have ended
 			return st, s.wrong(st)
 		}
 		if st.Status.State == rollout.StatePaused {

@@ -121,17 +121,19 @@ func (s *Service) holdsByRobot(ctx context.Context) (map[string]Hold, error) {
 	return m, nil
 }
 
-// Engines are asked for previews so many at one time, and for so long in all.
+// Engines are asked for previews so many at one time, each for so long, and so
+// long in all.
 const (
 	previewsAtOnce = 32
 	previewTimeout = 10 * time.Second
+	previewsIn     = time.Minute
 )
 
 // previews asks the engines what a replacement would do to each robot that
-// takes part. One that does not answer is left out: its replacement is checked
-// again before anything is touched.
+// takes part. One that does not answer says so: its replacement is checked again
+// before anything is touched.
 func (s *Service) previews(ctx context.Context, p *Plan) map[string]Preview {
-	ctx, cancel := context.WithTimeout(ctx, previewTimeout)
+	ctx, cancel := context.WithTimeout(ctx, previewsIn)
 	defer cancel()
 	var (
 		mu    sync.Mutex
@@ -146,11 +148,15 @@ func (s *Service) previews(ctx context.Context, p *Plan) map[string]Preview {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if v, err := s.runner.Engine.Preview(ctx, p.Target(i, RobotStatus{})); err == nil {
-				mu.Lock()
-				found[p.Robots[i].Robot] = v
-				mu.Unlock()
+			one, cancel := context.WithTimeout(ctx, previewTimeout)
+			defer cancel()
+			v, err := s.runner.Engine.Preview(one, p.Target(i, RobotStatus{}))
+			if err != nil {
+				v = Preview{NotAsked: err.Error(), Free: -1}
 			}
+			mu.Lock()
+			defer mu.Unlock()
+			found[p.Robots[i].Robot] = v
 		})
 	}
 	wg.Wait()

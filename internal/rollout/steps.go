@@ -118,6 +118,20 @@ func (d *decider) pulling(i int) {
 		d.enter(i, StepFailed, "%s", res.Err)
 	case d.s.State == StateStopping:
 		d.abandon(i, "the rollout stopped before this robot was touched")
+	case rf.Busy == VerbPull && rf.Progress.Waits != "": // its time has not begun
+		d.wait(i, nil, "%s", rf.Progress.Waits)
+		d.poll()
+		if !rs.Deadline.IsZero() {
+			rs.Deadline = time.Time{}
+			d.put(i, rs)
+		}
+	case rs.Deadline.IsZero():
+		rs.Deadline = d.deadline(rs.Step)
+		d.put(i, rs)
+		d.try(i, VerbPull, res)
+		if rf.Busy == "" {
+			d.wait(i, nil, "waits for its turn to pull")
+		}
 	case d.overdue(rs):
 		d.abandonAs(i, StepFailed, "the image was not pulled in %v: %s", d.limit(rs.Step), cmp.Or(rs.Error, "no answer"))
 	default:

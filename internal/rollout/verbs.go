@@ -31,7 +31,12 @@ func (w *termWork) start(ctx context.Context, st *Stored, c Command) {
 			return
 		}
 	}
-	verbCtx, cancel := context.WithTimeout(parent, c.Deadline.Sub(w.Now()))
+	limit := c.Deadline.Sub(w.Now())
+	verbCtx, cancel := context.WithTimeout(parent, limit)
+	if c.Verb == VerbPull {
+		verbCtx, cancel = context.WithCancel(parent)
+		fl.late = time.AfterFunc(limit, cancel)
+	}
 	fl.busy, fl.cancel, fl.progress = c.Verb, cancel, Progress{}
 	lock := fl.lock
 	w.verbs.Go(func() {
@@ -52,7 +57,7 @@ func (w *termWork) start(ctx context.Context, st *Stored, c Command) {
 // act calls the engine and keeps the result for the next decision.
 func (w *termWork) act(ctx context.Context, p *Plan, t Target, c Command) {
 	began, v := time.Now(), c.Verb
-	err := w.engineVerb(ctx, t, v, func() error { return w.ready(p, c.Robot) })
+	err := w.engineVerb(ctx, p, t, v, func() error { return w.ready(p, c.Robot) })
 	res := &Result{Verb: v}
 	if err != nil {
 		res.Err, res.Fatal, res.Stale, res.NotNow = err.Error(), IsFatal(err), errors.Is(err, ErrStale), errors.Is(err, ErrNotNow)
@@ -75,19 +80,36 @@ func (w *termWork) probe(ctx context.Context, t Target, checks []Check) {
 	w.ended(t.Robot, func(fl *inFlight) { fl.probes, fl.probedAt = answers, asked })
 }
 
-// progress notes how far a pull came.
-func (w *termWork) progress(robot string, p Progress) {
+// progress notes how far a pull came. The time that it may take begins when it
+// has its turn.
+func (w *termWork) progress(robot string, limit time.Duration, p Progress) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if fl := w.robots[robot]; fl != nil {
-		fl.progress = p
+	fl := w.robots[robot]
+	if fl == nil || fl.busy != VerbPull {
+		return
+	}
+	was := fl.progress.Waits
+	fl.progress = p
+	switch {
+	case was == p.Waits:
+		return
+	case p.Waits != "":
+		fl.late.Stop()
+	default:
+		fl.late.Reset(limit)
+	}
+	select {
+	case w.wake <- struct{}{}:
+	default:
 	}
 }
 
-func (w *termWork) engineVerb(ctx context.Context, t Target, v Verb, ready func() error) error {
+func (w *termWork) engineVerb(ctx context.Context, p *Plan, t Target, v Verb, ready func() error) error {
 	switch v {
 	case VerbPull:
-		return w.Engine.Pull(ctx, t, func(p Progress) { w.progress(t.Robot, p) })
+		limit := time.Duration(p.Spec.Deadlines.Pull)
+		return w.Engine.Pull(ctx, t, func(how Progress) { w.progress(t.Robot, limit, how) })
 	case VerbReplace:
 		return w.Engine.Replace(ctx, t, ready)
 	case VerbRollback:
@@ -134,6 +156,10 @@ func (w *termWork) ended(robot string, note func(*inFlight)) {
 	w.mu.Lock()
 	fl := w.robots[robot]
 	fl.busy, fl.cancel = "", nil
+	if fl.late != nil {
+		fl.late.Stop()
+		fl.late = nil
+	}
 	note(fl)
 	w.mu.Unlock()
 	select {

@@ -40,6 +40,10 @@ type Rule struct {
 	// received, before it is returned. Either may block, which delays the call.
 	Before, After func(*http.Request)
 
+	// Late holds the request back until it is closed and passes it on then, also
+	// when the caller has gone: so does a network that was away.
+	Late <-chan struct{}
+
 	Refuse bool   // cut the connection instead of passing the request on
 	Lose   bool   // pass the request on, then cut the connection instead of replying
 	Hang   bool   // never answer
@@ -218,6 +222,16 @@ func (p *Proxy) handler(transport http.RoundTripper, silent *log.Logger) http.Ha
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		if rule.Before != nil {
 			rule.Before(r)
+		}
+		if rule.Late != nil {
+			select {
+			case <-rule.Late:
+			case <-p.done.Done():
+			}
+			// One that can end: without, the reverse proxy looks for the caller.
+			ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+			defer cancel()
+			r = r.WithContext(ctx)
 		}
 		switch {
 		case rule.Refuse:

@@ -27,6 +27,8 @@ type Fleet struct {
 	Registry *fleet.Registry
 	// EffectTime is how long each effect takes, StopTime a stop.
 	EffectTime, StopTime time.Duration
+	// Turn is how long a pull waits for its turn at its site.
+	Turn time.Duration
 	// Before, when set, may refuse an effect on an engine; After may lose the
 	// reply to one that was done. Both get the verb's context.
 	Before, After func(ctx context.Context, robot, effect string) error
@@ -137,6 +139,9 @@ func (f *Fleet) Set(id string, change func(*Condition)) {
 	r := f.robots[id]
 	was := r.Condition
 	change(&r.Condition)
+	if was.Off && !r.Off {
+		r.boots++
+	}
 	for _, c := range r.containers {
 		switch {
 		case r.Off:

@@ -18,6 +18,7 @@ type robot struct {
 	publisher  *container           // whose nodes are in the graph
 	since      time.Time            // since when they are
 	late       []func(*robot) error // what a hung engine was asked to do
+	boots      int                  // how often the machine was switched on
 }
 
 // container is what an engine has of one.
@@ -27,6 +28,7 @@ type container struct {
 	rollout    string
 	generation uint64
 	running    bool
+	starts     int
 	restart    bool // with its machine
 }
 
@@ -91,6 +93,9 @@ func (r *robot) start(name string) error {
 	c := r.named(name)
 	if c == nil {
 		return fmt.Errorf("no such container: %s", name)
+	}
+	if !c.running {
+		c.starts++
 	}
 	c.running = true
 	return nil

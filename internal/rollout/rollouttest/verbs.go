@@ -21,6 +21,14 @@ var (
 // Pull takes the image in.
 func (f *Fleet) Pull(ctx context.Context, t rollout.Target, report func(rollout.Progress)) error {
 	defer f.act(t.Robot)()
+	if f.Turn > 0 {
+		report(rollout.Progress{Waits: "waits for its turn at site north"})
+		select {
+		case <-time.After(f.Turn):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	report(rollout.Progress{Done: 1, Total: 2})
 	return f.effect(ctx, t.Robot, "pull", f.EffectTime, func(r *robot) error {
 		switch {
@@ -49,7 +57,7 @@ func (f *Fleet) Replace(ctx context.Context, t rollout.Target, ready func() erro
 		if old == nil {
 			return rollout.Fatal(fmt.Errorf("container %s is not there", t.Container))
 		}
-		err = f.prepare(ctx, t, old)
+		err = f.prepare(ctx, t, old, ready)
 	}
 	if err != nil {
 		return err
@@ -58,14 +66,6 @@ func (f *Fleet) Replace(ctx context.Context, t rollout.Target, ready func() erro
 		return err
 	}
 	if old != nil {
-		if f.runs(old) {
-			if notNow := ready(); notNow != nil {
-				if err := f.stepBack(ctx, t, old); err != nil {
-					return err
-				}
-				return notNow
-			}
-		}
 		if err := f.stop(ctx, t.Robot, old); err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (f *Fleet) Replace(ctx context.Context, t rollout.Target, ready func() erro
 }
 
 // prepare creates the successor and takes the old container out of its place.
-func (f *Fleet) prepare(ctx context.Context, t rollout.Target, old *container) (err error) {
+func (f *Fleet) prepare(ctx context.Context, t rollout.Target, old *container, ready func() error) (err error) {
 	do := func(what string, change func(r *robot) error) {
 		if err == nil {
 			err = f.effect(ctx, t.Robot, what, f.EffectTime, change)
@@ -119,24 +119,12 @@ func (f *Fleet) prepare(ctx context.Context, t rollout.Target, old *container) (
 			return f.surplus(ctx, t)
 		}
 	}
-	do("restart policy of the old container", func(*robot) error { old.restart = false; return nil })
-	do("rename the old container", func(r *robot) error { return r.rename(old, previousName(t.Container, t.Generation)) })
-	return err
-}
-
-// stepBack puts the old container, which still runs, back into its place.
-func (f *Fleet) stepBack(ctx context.Context, t rollout.Target, old *container) error {
-	err := f.effect(ctx, t.Robot, "rename the old container back", f.EffectTime, func(r *robot) error { return r.rename(old, t.Container) })
-	if err != nil {
-		return err
+	if err == nil && old.name == t.Container {
+		err = ready()
 	}
-	return f.effect(ctx, t.Robot, "restart policy of the old container", f.EffectTime, func(*robot) error { old.restart = true; return nil })
-}
-
-func (f *Fleet) runs(c *container) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return c.running
+	do("rename the old container", func(r *robot) error { return r.rename(old, previousName(t.Container, t.Generation)) })
+	do("restart policy of the old container", func(*robot) error { old.restart = false; return nil })
+	return err
 }
 
 // surplus removes the second successor that a slower actor created after the
@@ -209,9 +197,12 @@ func (f *Fleet) Rollback(ctx context.Context, t rollout.Target) (err error) {
 			err = f.stop(ctx, t.Robot, next)
 		}
 	}
+	if err == nil && old != place { // a stop of it may be under way
+		err = f.stop(ctx, t.Robot, old)
+	}
+	do("restart policy of the old container", func(*robot) error { old.restart = true; return nil })
 	do("rename the old container", func(r *robot) error { return r.rename(old, t.Container) })
 	do("start the old container", func(r *robot) error { return r.start(t.Container) })
-	do("restart policy of the old container", func(*robot) error { old.restart = true; return nil })
 	return err
 }
 
@@ -264,7 +255,7 @@ func (f *Fleet) act(robot string) (end func()) {
 // stop stops a container that runs.
 func (f *Fleet) stop(ctx context.Context, id string, c *container) error {
 	f.mu.Lock()
-	took, running := f.StopTime, c.running
+	took, running, starts := f.StopTime, c.running, c.starts
 	if own := f.robots[id].StopTime; own > 0 {
 		took = own
 	}
@@ -272,7 +263,12 @@ func (f *Fleet) stop(ctx context.Context, id string, c *container) error {
 	if !running {
 		return nil
 	}
-	return f.effect(ctx, id, "stop", took, func(*robot) error { c.running = false; return nil })
+	return f.effect(ctx, id, "stop", took, func(*robot) error {
+		if c.starts == starts { // else another stop ended it sooner, and it was started again
+			c.running = false
+		}
+		return nil
+	})
 }
 
 // hungPoll is how often one looks whether a hung engine answers again.
@@ -293,7 +289,14 @@ func (f *Fleet) effect(ctx context.Context, id, what string, took time.Duration,
 		}
 	}
 	// No two robots at one instant, so that a seed mostly gives one order.
-	time.Sleep(took + time.Duration(f.index(id))*time.Microsecond)
+	took += time.Duration(f.index(id)) * time.Microsecond
+	began := time.Now()
+	select {
+	case <-time.After(took):
+	case <-ctx.Done():
+		f.goOn(id, took-time.Since(began), change)
+		return ctx.Err()
+	}
 	f.mu.Lock()
 	r := f.robots[id]
 	for r.Engine == fleet.EngineHung && !r.Off {
@@ -310,6 +313,36 @@ func (f *Fleet) effect(ctx context.Context, id, what string, took time.Duration,
 		f.mu.Unlock()
 		return errDown
 	}
+	err := f.change(r, change)
+	f.mu.Unlock()
+	if err == nil && f.After != nil {
+		err = f.After(ctx, id, what)
+	}
+	return err
+}
+
+// goOn ends an effect that nobody waits for any more, as engines do until their
+// machine is switched off.
+func (f *Fleet) goOn(id string, left time.Duration, change func(*robot) error) {
+	f.mu.Lock()
+	boots := f.robots[id].boots
+	f.mu.Unlock()
+	time.AfterFunc(left, func() {
+		f.mu.Lock()
+		switch r := f.robots[id]; {
+		case r.Off || r.boots != boots || r.Engine == fleet.EngineDown:
+		case r.Engine == fleet.EngineHung:
+			r.late = append(r.late, change)
+		default:
+			_ = f.change(r, change)
+		}
+		f.mu.Unlock()
+		f.observe(id)
+	})
+}
+
+// change does an effect, and counts. It wants the lock.
+func (f *Fleet) change(r *robot, change func(*robot) error) error {
 	err := change(r)
 	f.effects++
 	live := 0
@@ -319,9 +352,5 @@ func (f *Fleet) effect(ctx context.Context, id, what string, took time.Duration,
 		}
 	}
 	f.minLive = min(f.minLive, live)
-	f.mu.Unlock()
-	if err == nil && f.After != nil {
-		err = f.After(ctx, id, what)
-	}
 	return err
 }

@@ -1002,6 +1002,8 @@ export interface components {
             changed?: string[];
             /** @description What can not be kept */
             refused?: string;
+            /** @description Why the engine told nothing; it is asked again before anything is touched */
+            not_asked?: string;
             /** @description The image is on the engine */
             present: boolean;
             /** @description Of the image's layers, compressed; 0 when not known or present */

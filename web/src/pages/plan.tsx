@@ -49,10 +49,19 @@ function PreviewCard({ p, robots }: { p: RolloutPreview; robots: readonly string
             <dd class="alarm">{p.refused}</dd>
           </>
         )}
-        <dt>Keeps</dt>
-        <dd>{(p.kept ?? []).join(", ") || "nothing that was set by hand"}</dd>
-        <dt>Changes</dt>
-        <dd>{(p.changed ?? []).join(", ")}</dd>
+        {p.not_asked !== undefined ? (
+          <>
+            <dt>Not asked</dt>
+            <dd class="alarm">{p.not_asked}</dd>
+          </>
+        ) : (
+          <>
+            <dt>Keeps</dt>
+            <dd>{(p.kept ?? []).join(", ") || "nothing that was set by hand"}</dd>
+            <dt>Changes</dt>
+            <dd>{(p.changed ?? []).join(", ")}</dd>
+          </>
+        )}
         {pull !== undefined && (
           <>
             <dt>Pull</dt>
