@@ -35,8 +35,9 @@
 //	amr.muster-undone-g7      the successor after a rollback; Replace of g7 refuses from now on
 //
 // Replace creates the successor completely (networks too) while the old one
-// runs, sets the old one's restart policy to "no", so that a reboot in between
-// cannot start both, renames it away, stops it, makes sure that it is stopped,
+// runs, asks once more whether the robot may be touched, renames the old one away,
+// sets its restart policy to "no", so that a reboot in between cannot start both,
+// stops it, makes sure that it is stopped,
 // gives its name to the successor and starts that name. Labels of the successor
 // remember what Rollback needs: the wanted restart policy, and whether the old
 // container ran. Each verb looks first and does what is missing, so it may be

@@ -5,15 +5,13 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/moby/moby/api/types/container"
-
 	"github.com/muster-fleet/muster/internal/rollout"
 )
 
 // Replace puts a container of the target's image in the old one's place; see
 // the package's doc. It refuses with a Fatal error, before anything is touched,
-// what could not be undone or kept. It asks ready just before it stops the old
-// container; a no leaves that one in its place, running, with its restart policy.
+// what could not be undone or kept. It asks ready just before it takes the
+// old container out of its place; a no leaves that one as it is.
 func (c *Client) Replace(ctx context.Context, t rollout.Target, ready func() error) error {
 	w, err := c.begin(ctx, t)
 	if err != nil {
@@ -30,12 +28,12 @@ func (c *Client) Replace(ctx context.Context, t rollout.Target, ready func() err
 	if next != nil {
 		err = w.surplus(ctx, f)
 	} else {
-		next, old, err = w.prepare(ctx, f)
+		next, old, err = w.prepare(ctx, f, ready)
 	}
 	if err != nil {
 		return fmt.Errorf("replace %s: %w", t.Container, err)
 	}
-	if err := w.takeOver(ctx, next, old, ready); err != nil {
+	if err := w.takeOver(ctx, next, old); err != nil {
 		return fmt.Errorf("replace %s: %w", t.Container, err)
 	}
 	return nil
@@ -43,7 +41,7 @@ func (c *Client) Replace(ctx context.Context, t rollout.Target, ready func() err
 
 // prepare gets the successor ready and takes the old container out of its
 // place. The old one goes on running.
-func (w *work) prepare(ctx context.Context, f *family) (next, old *member, err error) {
+func (w *work) prepare(ctx context.Context, f *family, ready func() error) (next, old *member, err error) {
 	switch {
 	case f.place != nil && f.prev != nil:
 		return nil, nil, rollout.Fatal(fmt.Errorf("the place was taken meanwhile by %s", f.place.owner()))
@@ -86,10 +84,18 @@ func (w *work) prepare(ctx context.Context, f *family) (next, old *member, err e
 	if err := w.join(ctx, next, s.networks); err != nil {
 		return nil, nil, err
 	}
-	if err := w.setRestart(ctx, old.id, noRestart); err != nil {
+	// The name tells every later call that there is no way back: a stop may be
+	// under way from then on, although its caller is gone.
+	away := nameOf(w.t.Container, slotPrevious, w.t.Generation)
+	if old.name != away {
+		if err := ready(); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := w.rename(ctx, old, away); err != nil {
 		return nil, nil, err
 	}
-	return next, old, w.rename(ctx, old, nameOf(w.t.Container, slotPrevious, w.t.Generation))
+	return next, old, w.setRestart(ctx, old.id, noRestart)
 }
 
 // notUndone refuses to bring back what was rolled back.
@@ -139,15 +145,12 @@ func (w *work) leftBehind(f *family) (*member, error) {
 
 // takeOver stops the old container and starts the successor in its place. old
 // is nil once Commit has removed it.
-func (w *work) takeOver(ctx context.Context, next, old *member, ready func() error) error {
+func (w *work) takeOver(ctx context.Context, next, old *member) error {
 	wanted, err := parseRestart(next.labels[labelRestart])
 	if err != nil {
 		return rollout.Fatal(fmt.Errorf("label %s of %s: %w", labelRestart, next.name, err))
 	}
 	if old != nil {
-		if err := w.stillReady(ctx, next, old, wanted, ready); err != nil {
-			return err
-		}
 		if err := w.halt(ctx, old); err != nil {
 			return err
 		}
@@ -171,25 +174,4 @@ func (w *work) takeOver(ctx context.Context, next, old *member, ready func() err
 	}
 	w.log.Info("container replaced", "image", w.t.Image.ByDigest())
 	return nil
-}
-
-// stillReady asks whether the old container may be stopped, unless that was done
-// before. On a no the old one, which runs, gets its name and its restart policy
-// back: a robot that waits for hours must survive a reboot meanwhile.
-func (w *work) stillReady(ctx context.Context, next, old *member, wanted container.RestartPolicy, ready func() error) error {
-	if !old.runs() && next.labels[labelFound] == foundRunning {
-		return nil
-	}
-	notNow := ready()
-	if notNow == nil {
-		return nil
-	}
-	if err := w.rename(ctx, old, w.t.Container); err != nil {
-		return err
-	}
-	if err := w.setRestart(ctx, old.id, wanted); err != nil {
-		return err
-	}
-	w.log.Info("container not replaced", "reason", notNow)
-	return notNow
 }

@@ -49,7 +49,7 @@ func (f *Fleet) Replace(ctx context.Context, t rollout.Target, ready func() erro
 		if old == nil {
 			return rollout.Fatal(fmt.Errorf("container %s is not there", t.Container))
 		}
-		err = f.prepare(ctx, t, old)
+		err = f.prepare(ctx, t, old, ready)
 	}
 	if err != nil {
 		return err
@@ -58,14 +58,6 @@ func (f *Fleet) Replace(ctx context.Context, t rollout.Target, ready func() erro
 		return err
 	}
 	if old != nil {
-		if f.runs(old) {
-			if notNow := ready(); notNow != nil {
-				if err := f.stepBack(ctx, t, old); err != nil {
-					return err
-				}
-				return notNow
-			}
-		}
 		if err := f.stop(ctx, t.Robot, old); err != nil {
 			return err
 		}
@@ -97,7 +89,7 @@ func (f *Fleet) Replace(ctx context.Context, t rollout.Target, ready func() erro
 }
 
 // prepare creates the successor and takes the old container out of its place.
-func (f *Fleet) prepare(ctx context.Context, t rollout.Target, old *container) (err error) {
+func (f *Fleet) prepare(ctx context.Context, t rollout.Target, old *container, ready func() error) (err error) {
 	do := func(what string, change func(r *robot) error) {
 		if err == nil {
 			err = f.effect(ctx, t.Robot, what, f.EffectTime, change)
@@ -119,24 +111,18 @@ func (f *Fleet) prepare(ctx context.Context, t rollout.Target, old *container) (
 			return f.surplus(ctx, t)
 		}
 	}
-	do("restart policy of the old container", func(*robot) error { old.restart = false; return nil })
+	if err == nil && f.nameOf(old) != previousName(t.Container, t.Generation) {
+		err = ready()
+	}
 	do("rename the old container", func(r *robot) error { return r.rename(old, previousName(t.Container, t.Generation)) })
+	do("restart policy of the old container", func(*robot) error { old.restart = false; return nil })
 	return err
 }
 
-// stepBack puts the old container, which still runs, back into its place.
-func (f *Fleet) stepBack(ctx context.Context, t rollout.Target, old *container) error {
-	err := f.effect(ctx, t.Robot, "rename the old container back", f.EffectTime, func(r *robot) error { return r.rename(old, t.Container) })
-	if err != nil {
-		return err
-	}
-	return f.effect(ctx, t.Robot, "restart policy of the old container", f.EffectTime, func(*robot) error { old.restart = true; return nil })
-}
-
-func (f *Fleet) runs(c *container) bool {
+func (f *Fleet) nameOf(c *container) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return c.running
+	return c.name
 }
 
 // surplus removes the second successor that a slower actor created after the
