@@ -37,8 +37,9 @@
 //	amr.muster-undone-g7      the successor after a rollback; Replace of g7 refuses from now on
 //
 // Replace creates the successor completely (networks too) while the old one
-// runs, renames that one away, sets its restart policy to "no", so that a reboot
-// in between cannot start both, stops it, makes sure that it is stopped, gives
+// runs, asks once more whether the robot may be touched, renames that one away,
+// sets its restart policy to "no", so that a reboot in between cannot start both,
+// stops it, makes sure that it is stopped, gives
 // its name to the successor and starts that name. Labels of the successor
 // remember what Rollback needs, the wanted restart policy and whether the old
 // container ran, and the old one's name repeats it. Each verb looks first and

@@ -16,9 +16,9 @@ type Engine interface {
 	// Replace finds the successor by label or creates it, stops the old
 	// container, and starts the successor in its place. The old one is kept. It
 	// refuses (ErrStale) when a higher generation has been there. It asks ready
-	// just before it stops an old container that it has not stopped before; when
-	// that gives an error, it leaves the old one as it was found and returns that
-	// error. Once the old one is stopped it is not asked again.
+	// just before it takes the old container out of its place, to stop it; when
+	// that gives an error, it leaves the old one as it is and returns that error.
+	// Once the old one is out of its place it is not asked again.
 	Replace(ctx context.Context, t Target, ready func() error) error
 	// Rollback stops the successor and starts the old container again. The
 	// stopped successor is kept.

@@ -119,12 +119,18 @@ func (f *Fleet) prepare(ctx context.Context, t rollout.Target, old *container, r
 			return f.surplus(ctx, t)
 		}
 	}
-	if err == nil && old.name == t.Container {
+	if err == nil && f.nameOf(old) != previousName(t.Container, t.Generation) {
 		err = ready()
 	}
 	do("rename the old container", func(r *robot) error { return r.rename(old, previousName(t.Container, t.Generation)) })
 	do("restart policy of the old container", func(*robot) error { old.restart = false; return nil })
 	return err
+}
+
+func (f *Fleet) nameOf(c *container) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return c.name
 }
 
 // surplus removes the second successor that a slower actor created after the
