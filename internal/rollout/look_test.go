@@ -119,6 +119,7 @@ var states = map[string]func(s *script, r *simRobot, l *look){
 	"silent":         func(_ *script, r *simRobot, _ *look) { r.silentNew = true },
 	"speaks":         func(_ *script, r *simRobot, _ *look) { r.silentNew = false },
 	"crashes":        func(_ *script, r *simRobot, _ *look) { r.crashNew = true },
+	"works":          func(_ *script, r *simRobot, _ *look) { r.crashNew = false },
 	"unhealthy":      func(_ *script, _ *simRobot, l *look) { l.health = "unhealthy" },
 	"starting":       func(_ *script, _ *simRobot, l *look) { l.health = "starting" },
 	"healthy":        func(_ *script, _ *simRobot, l *look) { l.health = "healthy" },
