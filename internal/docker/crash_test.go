@@ -78,7 +78,9 @@ func (c *crashing) running() (n int) {
 	return n
 }
 
-var replace, rollback, commit, discard verb = (*Client).Replace, (*Client).Rollback, (*Client).Commit, (*Client).Discard
+var replace verb = func(c *Client, ctx context.Context, t rollout.Target) error { return c.Replace(ctx, t, isReady) }
+
+var rollback, commit, discard verb = (*Client).Rollback, (*Client).Commit, (*Client).Discard
 
 // inTurn calls the verbs one after the other, each of them twice.
 func inTurn(verbs ...verb) verb {
@@ -157,11 +159,11 @@ func TestTwoActorsAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, target := range []rollout.Target{older, older, newer} {
 			cl := c.client(shared(t).URL())
-			wg.Go(func() { _ = cl.Replace(c.ctx(), target) })
+			wg.Go(func() { _ = cl.Replace(c.ctx(), target, isReady) })
 		}
 		wg.Wait()
-		require.NoError(t, c.c.Replace(c.ctx(), newer))
-		require.ErrorIs(t, c.c.Replace(c.ctx(), older), rollout.ErrStale)
+		require.NoError(t, c.c.Replace(c.ctx(), newer, isReady))
+		require.ErrorIs(t, c.c.Replace(c.ctx(), older, isReady), rollout.ErrStale)
 		require.Equal(t, 1, c.running())
 		now := c.inspect(c.t1.Container).Container
 		require.True(t, now.State.Running)

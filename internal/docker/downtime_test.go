@@ -20,7 +20,7 @@ import (
 func BenchmarkDowntime(b *testing.B) {
 	for name, act := range map[string]func(*rig){
 		"replace": func(r *rig) {
-			require.NoError(r.t, r.c.Replace(r.ctx(), r.t1))
+			require.NoError(r.t, r.c.Replace(r.ctx(), r.t1, isReady))
 		},
 		"rollback": func(r *rig) {
 			require.NoError(r.t, r.c.Rollback(r.ctx(), r.t1))
@@ -42,7 +42,7 @@ func BenchmarkDowntime(b *testing.B) {
 			var gaps []time.Duration
 			for range b.N {
 				if name == "rollback" {
-					require.NoError(b, r.c.Replace(r.ctx(), r.t1))
+					require.NoError(b, r.c.Replace(r.ctx(), r.t1, isReady))
 				}
 				eventually(b, "beats", func() bool { return len(beats(b, r)) > 3 })
 				require.NoError(b, os.Truncate(r.path("beat"), 0))

@@ -77,8 +77,8 @@ func (e *Engines) Pull(ctx context.Context, t rollout.Target, report func(rollou
 }
 
 // Replace is Client.Replace on the target's engine.
-func (e *Engines) Replace(ctx context.Context, t rollout.Target) error {
-	return e.do(t, func(c *Client) error { return c.Replace(ctx, t) })
+func (e *Engines) Replace(ctx context.Context, t rollout.Target, ready func() error) error {
+	return e.do(t, func(c *Client) error { return c.Replace(ctx, t, ready) })
 }
 
 // Rollback is Client.Rollback on the target's engine.

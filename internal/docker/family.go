@@ -32,6 +32,16 @@ func (m *member) is(t rollout.Target) bool {
 	return true
 }
 
+// runs reports whether its process lived when the family was listed.
+func (m *member) runs() bool {
+	switch m.state {
+	case container.StateRunning, container.StatePaused, container.StateRestarting:
+		return true
+	default:
+		return false
+	}
+}
+
 // owner says whose the member is, for errors.
 func (m *member) owner() string {
 	if r := m.labels[labelRollout]; r != "" {

@@ -343,7 +343,7 @@ func keeps(t *testing.T, part, name string, s setting) {
 		require.True(t, s.stays, err)
 	}
 	before := r.inspect(id)
-	if err := r.c.Replace(r.ctx(), r.t1); err != nil {
+	if err := r.c.Replace(r.ctx(), r.t1, isReady); err != nil {
 		require.True(t, s.stays, err)
 	}
 	after := r.inspect(r.t1.Container)
@@ -463,7 +463,7 @@ func TestMACAddressIsKept(t *testing.T) {
 		"HostConfig": map[string]any{"NetworkMode": r.net()},
 	}
 	require.NoError(t, s.post(r.ctx(), "/containers/create", map[string][]string{"name": {r.t1.Container}}, body, nil))
-	require.NoError(t, r.c.Replace(r.ctx(), r.t1))
+	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
 	n := r.inspect(r.t1.Container).Container.NetworkSettings.Networks[r.t1.Container+"-net"]
 	require.Equal(t, "02:42:ac:00:00:99", n.MacAddress.String())
 	require.Contains(t, string(r.inspect(r.t1.Container).Raw), `"MacAddress":"02:42:ac:00:00:99"`)
@@ -506,7 +506,7 @@ func TestComposeKnowsTheSuccessor(t *testing.T) {
 	o := agent()
 	o.Config.Labels = maps.Clone(compose)
 	r.run(o)
-	require.NoError(t, r.c.Replace(r.ctx(), r.t1))
+	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
 	now := r.inspect(r.t1.Container).Container
 	compose["com.docker.compose.image"] = now.Image // compose compares it with the image of the file
 	for k, v := range compose {
@@ -528,7 +528,7 @@ func TestReplaceRefusesVolumesOfAContainerThatIsGone(t *testing.T) {
 	r.run(o)
 	_, err := r.api.ContainerRemove(r.ctx(), from, client.ContainerRemoveOptions{Force: true})
 	require.NoError(t, err)
-	err = r.c.Replace(r.ctx(), r.t1)
+	err = r.c.Replace(r.ctx(), r.t1, isReady)
 	require.True(t, rollout.IsFatal(err), err)
 	require.ErrorContains(t, err, "HostConfig.VolumesFrom")
 	require.Equal(t, map[string]string{"": "running"}, r.family())

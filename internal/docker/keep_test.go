@@ -109,7 +109,7 @@ func TestReplaceKeepsWhatTheUserSet(t *testing.T) {
 	require.NoError(t, err)
 
 	before := r.inspect(old)
-	require.NoError(t, r.c.Replace(r.ctx(), r.t1))
+	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
 	after := r.inspect(r.t1.Container)
 	require.NotEqual(t, old, after.Container.ID)
 	require.True(t, after.Container.State.Running)
@@ -152,12 +152,12 @@ func TestReplaceTwiceKeepsToo(t *testing.T) {
 	o.HostConfig.NetworkMode, o.NetworkingConfig, o.HostConfig.Sysctls = "none", nil, nil
 	r.run(o)
 	before := r.inspect(r.t1.Container)
-	require.NoError(t, r.c.Replace(r.ctx(), r.t1))
+	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
 	require.NoError(t, r.c.Commit(r.ctx(), r.t1))
 	t2 := r.t1
 	t2.Generation, t2.Rollout = 8, "ro-2"
 	t2.Image.Digest = dockertest.PushImage(t, images, r.t1.Container, "3", defaults("3"))
-	require.NoError(t, r.c.Replace(r.ctx(), t2))
+	require.NoError(t, r.c.Replace(r.ctx(), t2, isReady))
 	require.NoError(t, r.c.Commit(r.ctx(), t2))
 	after := r.inspect(r.t1.Container)
 	diff := differences(t, before, after)
@@ -168,7 +168,7 @@ func TestReplaceTwiceKeepsToo(t *testing.T) {
 		return strings.HasPrefix(s, "Config.Labels.") || strings.HasPrefix(s, "Config.ExposedPorts.100") || strings.HasPrefix(s, "Config.Env")
 	})
 	require.Equal(t, []string{`Config.Image: changed`, `HostConfig.Mounts: changed`}, diff)
-	require.ErrorIs(t, r.c.Replace(r.ctx(), r.t1), rollout.ErrStale)
+	require.ErrorIs(t, r.c.Replace(r.ctx(), r.t1, isReady), rollout.ErrStale)
 	require.ErrorIs(t, r.c.Rollback(r.ctx(), r.t1), rollout.ErrStale)
 	require.ErrorIs(t, r.c.Commit(r.ctx(), r.t1), rollout.ErrStale)
 	require.ErrorIs(t, r.c.Discard(r.ctx(), r.t1), rollout.ErrStale)
@@ -182,7 +182,7 @@ func TestDeviceRequestsAreKeptAndAFailedStartIsFatal(t *testing.T) {
 		Driver: "nvidia", Count: -1, Capabilities: [][]string{{"gpu"}}, Options: map[string]string{"a": "b"},
 	}}
 	old := r.create(o) // this machine has no such driver: it cannot be started
-	err := r.c.Replace(r.ctx(), r.t1)
+	err := r.c.Replace(r.ctx(), r.t1, isReady)
 	require.True(t, rollout.IsFatal(err), err)
 	require.ErrorContains(t, err, "device driver")
 	next := r.inspect(r.t1.Container).Container

@@ -204,6 +204,9 @@ func (r *rig) clean() {
 
 func (r *rig) path(name string) string { return filepath.Join(r.dir, name) }
 
+// isReady answers Replace that the robot may be touched.
+func isReady() error { return nil }
+
 // eventually polls until the condition holds.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()

@@ -74,7 +74,7 @@ func TestCommitRemovesImagesThatNothingNeeds(t *testing.T) {
 	r.run(agent())
 	replace := func(target rollout.Target) {
 		require.NoError(t, r.c.Pull(r.ctx(), target, noReport))
-		require.NoError(t, r.c.Replace(r.ctx(), target))
+		require.NoError(t, r.c.Replace(r.ctx(), target, isReady))
 		require.NoError(t, r.c.Commit(r.ctx(), target))
 	}
 	old := r.inspect(r.t1.Container).Container.Image

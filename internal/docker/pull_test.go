@@ -172,7 +172,7 @@ func TestTargetIsChecked(t *testing.T) {
 	} {
 		target := anyTarget()
 		change(&target)
-		err := c.Replace(t.Context(), target)
+		err := c.Replace(t.Context(), target, isReady)
 		require.ErrorContains(t, err, says)
 		require.True(t, rollout.IsFatal(err))
 	}

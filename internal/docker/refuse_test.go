@@ -54,7 +54,7 @@ func TestReplaceRefuses(t *testing.T) {
 			r := newRig(t, dockertest.Image{}, dockertest.Image{})
 			c.prepare(r)
 			before := r.family()
-			err := r.c.Replace(r.ctx(), r.t1)
+			err := r.c.Replace(r.ctx(), r.t1, isReady)
 			require.ErrorContains(t, err, c.says)
 			require.True(t, rollout.IsFatal(err))
 			require.Equal(t, before, r.family())
@@ -84,7 +84,7 @@ func TestReplaceSortsTheEnginesAnswers(t *testing.T) {
 		"refused list":   {dockertest.Rule{Path: regexp.MustCompile("/containers/json$"), Refuse: true}, false},
 	} {
 		proxy.Set(c.rule)
-		err := r.c.Replace(r.ctx(), r.t1)
+		err := r.c.Replace(r.ctx(), r.t1, isReady)
 		require.Error(t, err, name)
 		require.Equal(t, c.fatal, rollout.IsFatal(err), "%s: %v", name, err)
 		if c.rule.Body != "" && c.rule.Status != 409 {
@@ -97,14 +97,14 @@ func TestReplaceSortsTheEnginesAnswers(t *testing.T) {
 		require.NoError(t, r.c.Discard(r.ctx(), r.t1), name)
 		require.Equal(t, "unless-stopped", string(r.inspect(old).Container.HostConfig.RestartPolicy.Name), name)
 	}
-	require.NoError(t, r.c.Replace(r.ctx(), r.t1))
+	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
 }
 
 func TestReplaceOfAnUnknownProgramIsFatalAndRolledBack(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, dockertest.Image{}, dockertest.Image{Config: v1.Config{Entrypoint: []string{"/missing"}}})
 	old := r.run(agent())
-	err := r.c.Replace(r.ctx(), r.t1)
+	err := r.c.Replace(r.ctx(), r.t1, isReady)
 	require.True(t, rollout.IsFatal(err), err)
 	require.ErrorContains(t, err, "/missing")
 	require.NoError(t, r.c.Rollback(r.ctx(), r.t1))

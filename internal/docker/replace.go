@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/moby/moby/api/types/container"
+
 	"github.com/muster-fleet/muster/internal/rollout"
 )
 
 // Replace puts a container of the target's image in the old one's place; see
 // the package's doc. It refuses with a Fatal error, before anything is touched,
-// what could not be undone or kept.
-func (c *Client) Replace(ctx context.Context, t rollout.Target) error {
+// what could not be undone or kept. It asks ready just before it stops the old
+// container; a no leaves that one in its place, running, with its restart policy.
+func (c *Client) Replace(ctx context.Context, t rollout.Target, ready func() error) error {
 	w, err := c.begin(ctx, t)
 	if err != nil {
 		return err
@@ -32,7 +35,7 @@ func (c *Client) Replace(ctx context.Context, t rollout.Target) error {
 	if err != nil {
 		return fmt.Errorf("replace %s: %w", t.Container, err)
 	}
-	if err := w.takeOver(ctx, next, old); err != nil {
+	if err := w.takeOver(ctx, next, old, ready); err != nil {
 		return fmt.Errorf("replace %s: %w", t.Container, err)
 	}
 	return nil
@@ -116,12 +119,15 @@ func (w *work) missing(f *family) error {
 
 // takeOver stops the old container and starts the successor in its place. old
 // is nil once Commit has removed it.
-func (w *work) takeOver(ctx context.Context, next, old *member) error {
+func (w *work) takeOver(ctx context.Context, next, old *member, ready func() error) error {
 	wanted, err := parseRestart(next.labels[labelRestart])
 	if err != nil {
 		return rollout.Fatal(fmt.Errorf("label %s of %s: %w", labelRestart, next.name, err))
 	}
 	if old != nil {
+		if err := w.stillReady(ctx, next, old, wanted, ready); err != nil {
+			return err
+		}
 		if err := w.halt(ctx, old); err != nil {
 			return err
 		}
@@ -145,4 +151,25 @@ func (w *work) takeOver(ctx context.Context, next, old *member) error {
 	}
 	w.log.Info("container replaced", "image", w.t.Image.ByDigest())
 	return nil
+}
+
+// stillReady asks whether the old container may be stopped, unless that was done
+// before. On a no the old one, which runs, gets its name and its restart policy
+// back: a robot that waits for hours must survive a reboot meanwhile.
+func (w *work) stillReady(ctx context.Context, next, old *member, wanted container.RestartPolicy, ready func() error) error {
+	if !old.runs() && next.labels[labelFound] == foundRunning {
+		return nil
+	}
+	notNow := ready()
+	if notNow == nil {
+		return nil
+	}
+	if err := w.rename(ctx, old, w.t.Container); err != nil {
+		return err
+	}
+	if err := w.setRestart(ctx, old.id, wanted); err != nil {
+		return err
+	}
+	w.log.Info("container not replaced", "reason", notNow)
+	return notNow
 }

@@ -21,7 +21,7 @@ func TestReplaceThenCommit(t *testing.T) {
 	r := newRig(t, dockertest.Image{}, dockertest.Image{})
 	old := r.run(agent())
 	for range 2 { // every verb may be called again
-		require.NoError(t, r.c.Replace(r.ctx(), r.t1))
+		require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
 		require.Equal(t, map[string]string{"": "running", prevName: "exited"}, r.family())
 	}
 	now := r.inspect(r.t1.Container).Container
@@ -36,7 +36,7 @@ func TestReplaceThenCommit(t *testing.T) {
 		require.NoError(t, r.c.Commit(r.ctx(), r.t1))
 		require.Equal(t, map[string]string{"": "running"}, r.family())
 	}
-	require.NoError(t, r.c.Replace(r.ctx(), r.t1), "also after the commit")
+	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady), "also after the commit")
 	require.True(t, rollout.IsFatal(r.c.Rollback(r.ctx(), r.t1)), "nothing is left to go back to")
 	require.Equal(t, now.ID, r.inspect(r.t1.Container).Container.ID)
 	require.Equal(t, map[string]string{"": "running"}, r.family())
@@ -46,13 +46,13 @@ func TestReplaceRollbackDiscard(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, dockertest.Image{}, dockertest.Image{})
 	old := r.run(agent())
-	require.NoError(t, r.c.Replace(r.ctx(), r.t1))
+	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
 	require.True(t, rollout.IsFatal(r.c.Discard(r.ctx(), r.t1)), "the successor is in place")
 	for range 2 {
 		require.NoError(t, r.c.Rollback(r.ctx(), r.t1))
 		require.Equal(t, map[string]string{"": "running", undoneName: "exited"}, r.family())
 	}
-	require.True(t, rollout.IsFatal(r.c.Replace(r.ctx(), r.t1)), "what was rolled back stays so")
+	require.True(t, rollout.IsFatal(r.c.Replace(r.ctx(), r.t1, isReady)), "what was rolled back stays so")
 	require.True(t, rollout.IsFatal(r.c.Commit(r.ctx(), r.t1)))
 	for range 2 {
 		require.NoError(t, r.c.Discard(r.ctx(), r.t1))
@@ -79,7 +79,7 @@ func TestStoppedContainerIsReplacedAndComesBackStopped(t *testing.T) {
 	r.run(agent())
 	_, err := r.api.ContainerStop(r.ctx(), r.t1.Container, client.ContainerStopOptions{})
 	require.NoError(t, err)
-	require.NoError(t, r.c.Replace(r.ctx(), r.t1))
+	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
 	require.Equal(t, map[string]string{"": "running", prevName: "exited"}, r.family())
 	require.NoError(t, r.c.Rollback(r.ctx(), r.t1))
 	require.Equal(t, map[string]string{"": "exited", undoneName: "exited"}, r.family())
@@ -92,7 +92,7 @@ func TestReplaceOfOneThatIgnoresItsStopSignal(t *testing.T) {
 	o, grace := agent("-ignore"), 1
 	o.Config.StopTimeout = &grace
 	old := r.run(o)
-	require.NoError(t, r.c.Replace(r.ctx(), r.t1))
+	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
 	require.Equal(t, 137, r.inspect(old).Container.State.ExitCode)
 	require.Equal(t, map[string]string{"": "running", prevName: "exited"}, r.family())
 }

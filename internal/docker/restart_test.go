@@ -38,7 +38,7 @@ func TestEngineRestartsDuringAReplacement(t *testing.T) {
 		}
 		held := proxy.Hold(dockertest.AfterEngine, "POST", line)
 		failed := make(chan error, 1)
-		go func() { failed <- r.c.Replace(r.ctx(), r.t1) }()
+		go func() { failed <- r.c.Replace(r.ctx(), r.t1, isReady) }()
 		select {
 		case <-held.Reached:
 		case err := <-failed:
@@ -49,7 +49,7 @@ func TestEngineRestartsDuringAReplacement(t *testing.T) {
 		<-failed // whether it got through depends on the line
 		proxy.Set()
 		require.LessOrEqual(t, c.running(), 1, line)
-		require.NoError(t, r.client(own.URL()).Replace(r.ctx(), r.t1), line)
+		require.NoError(t, r.client(own.URL()).Replace(r.ctx(), r.t1, isReady), line)
 		eventually(t, "the successor runs", func() bool { return r.family()[""] == "running" })
 		require.Equal(t, 1, c.running(), line)
 	}
@@ -93,7 +93,7 @@ func TestEngineDiesFreezesAndComesBack(t *testing.T) {
 	quick, err := NewClient(Endpoint{Name: "e", URL: own.URL()}, Options{CallTimeout: 200 * time.Millisecond}, testLog(t))
 	require.NoError(t, err)
 	defer quick.Close()
-	require.ErrorIs(t, quick.Replace(ctx, r.t1), context.DeadlineExceeded)
+	require.ErrorIs(t, quick.Replace(ctx, r.t1, isReady), context.DeadlineExceeded)
 	require.NoError(t, ctx.Err())
 	own.Thaw()
 	f.state("e", fleet.EngineUp)

@@ -120,7 +120,7 @@ func TestEngineOverSSH(t *testing.T) {
 			target := r.t1
 			target.Generation += uint64(i)
 			require.NoError(t, c.Pull(r.ctx(), target, noReport))
-			require.NoError(t, c.Replace(r.ctx(), target))
+			require.NoError(t, c.Replace(r.ctx(), target, isReady))
 			require.Equal(t, rollout.Pass, c.Probe(r.ctx(), target, rollout.Check{Name: "x", Command: []string{"/agent", "-exit", "0"}}).Outcome)
 			p, err := c.Preview(r.ctx(), target)
 			require.NoError(t, err)

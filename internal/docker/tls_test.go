@@ -96,7 +96,7 @@ func TestEngineOverTLS(t *testing.T) {
 	c, err := NewClient(Endpoint{Name: "e", URL: url, TLS: good}, Options{}, testLog(t))
 	require.NoError(t, err)
 	defer c.Close()
-	require.NoError(t, c.Replace(r.ctx(), r.t1)) // raw calls go over TLS, too
+	require.NoError(t, c.Replace(r.ctx(), r.t1, isReady)) // raw calls go over TLS, too
 	require.NoError(t, c.Commit(r.ctx(), r.t1))
 }
 

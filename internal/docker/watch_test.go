@@ -157,7 +157,7 @@ func TestRolesAndRestartsAreReported(t *testing.T) {
 	o := agent()
 	o.Config.Labels = map[string]string{"muster.robot": "r1", "muster.namespace": "/hall/r1", "muster.domain": "3"}
 	r.run(o)
-	require.NoError(t, r.c.Replace(r.ctx(), r.t1))
+	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
 	previous := r.t1.Container + prevName
 	eventually(t, "the new and the previous one", func() bool {
 		return f.container("e", r.t1.Container).Generation == 7 && f.container("e", previous).State == "exited"

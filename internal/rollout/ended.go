@@ -84,11 +84,13 @@ func (d *decider) soak(i int) bool {
 	verdict := worst(gates)
 	d.wait(i, gates, "soaks until %s", until.Format(time.TimeOnly))
 	failing := verdict == GateError || verdict == Fail
-	if failing == rs.FailAt.IsZero() {
+	// What another runner saw fail may long be well; this one may only not know it yet.
+	switch {
+	case failing && rs.FailAt.Before(d.facts.Since): // also when zero
+		rs.FailAt = d.now
+		d.put(i, rs)
+	case !failing && !rs.FailAt.IsZero():
 		rs.FailAt = time.Time{}
-		if failing {
-			rs.FailAt = d.now
-		}
 		d.put(i, rs)
 	}
 	if verdict != GateError && (!failing || d.now.Sub(rs.FailAt) < time.Duration(d.plan.Spec.Deadlines.Verify)) {

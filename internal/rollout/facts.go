@@ -59,6 +59,8 @@ type Result struct {
 	Err   string
 	Fatal bool // no retry can mend it
 	Stale bool // a newer generation was there
+	// NotNow: nothing was touched, because the robot was not ready any more.
+	NotNow bool
 }
 
 // Command is a verb to be carried out now.

@@ -96,9 +96,9 @@ const matrixSpec = `
   approval: {before: each}
 `
 
-// standing is a script whose r2 stands at a step; r3 is in hand, and hears
+// arrive makes a script whose r2 stands at a step; r3 is in hand, and hears
 // nothing, so that the rollout does not end meanwhile.
-func standing(t *testing.T, state string, step Step) *script {
+func arrive(t *testing.T, state string, step Step) *script {
 	s := newScript()
 	s.trace.begin()
 	play := func(lines ...string) {
@@ -132,14 +132,14 @@ func standing(t *testing.T, state string, step Step) *script {
 
 // matrixOf writes what each action does to r2 at a step.
 func matrixOf(t *testing.T, b *strings.Builder, state string, step Step) {
-	s := standing(t, state, step)
+	s := arrive(t, state, step)
 	if is := s.status.Robot("r2").Step; is == step {
 		fmt.Fprintf(b, "\nr2 is %s, the rollout is %s\n", step, s.status.State)
 	} else {
 		fmt.Fprintf(b, "\nr2 was %s and is %s, the rollout is %s\n", step, is, s.status.State)
 	}
 	for _, action := range matrixActions {
-		s := standing(t, state, step)
+		s := arrive(t, state, step)
 		if state == "ended" {
 			fmt.Fprintf(b, "  %-12s %s\n", action, s.afterTheEnd(action))
 			continue

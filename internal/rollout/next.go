@@ -76,11 +76,14 @@ func (d *decider) mendClocks() {
 		switch rs.Step {
 		case StepWaiting:
 			limit = time.Duration(d.plan.Spec.Deadlines.Wait)
-		case StepDone:
+		case StepDone, StepFailed, StepSkipped:
 			limit = tidyFor
 		default:
 		}
 		mended := ahead(&rs.Since, 0, d.now)
+		mended = ahead(&rs.Begun, 0, d.now) || mended
+		mended = ahead(&rs.Lost, 0, d.now) || mended
+		mended = ahead(&rs.FailedAt, 0, d.now) || mended
 		mended = ahead(&rs.PassAt, 0, time.Time{}) || mended
 		mended = ahead(&rs.FailAt, 0, time.Time{}) || mended
 		mended = ahead(&rs.RetryAt, maxBackoff, time.Time{}) || mended
@@ -96,6 +99,9 @@ func (d *decider) renewDeadlines() {
 	for id, rs := range d.s.Robots {
 		if !rs.Step.Terminal() {
 			rs.Deadline = d.deadline(rs.Step)
+			if !rs.Lost.IsZero() {
+				rs.Lost = d.now
+			}
 			d.s.Robots[id] = rs
 		}
 	}
@@ -115,71 +121,13 @@ func (d *decider) pause(format string, args ...any) {
 	}
 }
 
-// stopOnFailure ends a rollout with more failures than allowed. A canary that
-// fails ends it always: that is what canaries are for.
-func (d *decider) stopOnFailure() {
-	if d.s.State == StateStopping || d.s.Closing {
-		return
-	}
-	failures, tried, worst, canary := 0, 0, -1, false
-	for i, rp := range d.plan.Robots {
-		rs, took := d.s.Robots[rp.Robot]
-		if !took || rs.Step == StepQueued || rs.Step == StepSkipped {
-			continue
-		}
-		if rs.Step != StepPulling && rs.Step != StepWaiting {
-			tried++
-		}
-		if rs.Undo || !rs.Step.Bad() && rs.Step != StepRollingBack {
-			continue
-		}
-		failures++
-		if worst < 0 {
-			worst = i
-		}
-		canary = canary || rp.Wave == 0 && d.plan.Waves > 1
-	}
-	if failures == 0 {
-		return
-	}
-	first := d.plan.Robots[worst]
-	rs := d.s.Robots[first.Robot]
-	reason := fmt.Sprintf("robot %s %s: %s", first.Robot, phrase(rs.Step), rs.Reason)
-	switch {
-	case failures > d.plan.Spec.MaxFailures.ceil(tried):
-	case canary:
-		reason = "canary: " + reason
-	default:
-		return
-	}
-	d.stop(StateFailed, reason)
-	switch d.plan.Spec.OnFailure {
-	case RollBackWave:
-		d.s.Undo, d.s.UndoWave = UndoWave, first.Wave
-	case RollBackAll:
-		d.s.Undo = UndoAll
-	case RollBackRobot, PauseOnly:
-	}
-}
-
-func phrase(s Step) string {
-	switch s {
-	case StepRolledBack, StepRollingBack:
-		return "is rolled back"
-	case StepNeedsOperator:
-		return "needs an operator"
-	default:
-		return string(s)
-	}
-}
-
 // finish ends the rollout: once no robot is in hand, none is to be rolled back
 // and the last wave has soaked, what is no longer needed is removed, and then
 // it is over.
 func (d *decider) finish() {
 	e := d.census()
 	switch {
-	case e.inHand, e.open > 0 && d.s.State != StateStopping:
+	case e.inHand, e.open > 0 && d.s.State != StateStopping, d.unanswered():
 		return
 	case !d.s.Closing:
 		d.s.Closing = true
@@ -277,9 +225,21 @@ func (d *decider) enter(i int, s Step, format string, args ...any) {
 	old := d.robot(i)
 	rs := RobotStatus{
 		Step: s, Since: d.now, Deadline: d.deadline(s), Reason: fmt.Sprintf(format, args...),
-		Override: old.Override, Undo: old.Undo && (s == StepRollingBack || s == StepRolledBack),
+		Override: old.Override, Begun: old.Begun,
+		Undo: old.Undo && (s == StepRollingBack || s == StepRolledBack),
 	}
-	rs.Tidy = s == StepFailed || s == StepSkipped || s == StepNeedsOperator
+	if s.Bad() || s == StepRollingBack {
+		if rs.FailedAt = old.FailedAt; rs.FailedAt.IsZero() {
+			rs.FailedAt = d.now
+		}
+	}
+	if !s.Terminal() && !s.Down() { // a person's wish holds until the robot is touched
+		rs.Skip = old.Skip
+	}
+	if s == StepReplacing {
+		rs.Begun = d.now
+	}
+	rs.Tidy = s == StepNeedsOperator || (s == StepFailed || s == StepSkipped) && rs.Begun.IsZero()
 	d.put(i, rs)
 	d.wakeBy(rs.Deadline)
 	d.poll()
@@ -321,7 +281,7 @@ func (d *decider) limit(s Step) time.Duration {
 // whole step again: time in which no manager ran must not roll a robot back.
 func (d *decider) due(rs RobotStatus) time.Time {
 	limit := d.limit(rs.Step)
-	if rs.Step == StepDone {
+	if rs.Step.Terminal() {
 		limit = tidyFor
 	}
 	if fresh := d.facts.Since.Add(limit); fresh.After(rs.Deadline) {

@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/muster-fleet/muster/internal/fleet"
 )
 
 func TestEveryScheduleWithoutFaultsEndsDone(t *testing.T) {
@@ -127,6 +129,92 @@ func TestGatesAreNeverForced(t *testing.T) {
 	assert.Contains(t, w.status.Reason, "drives at 1.00 m/s")
 	assert.False(t, w.robots["r1"].newMade)
 	assert.False(t, w.robots["r2"].newMade, "the canary has not ended")
+}
+
+// replacingUnreachable is a world whose robot was to be replaced when its engine
+// stopped to answer, and before anything was done.
+func replacingUnreachable(t *testing.T, spec Spec) *world {
+	w := newWorld(1, spec)
+	for w.status.Robot("r1").Step != StepReplacing {
+		w.decide()
+		if b := w.robots["r1"].busy; b != nil && b.Verb != VerbReplace {
+			w.finish("r1", w.effect("r1"))
+		}
+	}
+	w.robots["r1"].busy = nil // the call never reached the engine
+	w.robots["r1"].engine = fleet.EngineDown
+	return w
+}
+
+// The engine of a robot that was about to be replaced answers again when the
+// robot drives.
+func TestARobotThatDroveOffMeanwhileIsNotReplaced(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		w := replacingUnreachable(t, Spec{Before: Before{Stationary: true}})
+		w.advance(30 * time.Second)
+		w.robots["r1"].moving = true
+		if restart {
+			w.crash()
+		}
+		w.advance(time.Minute)
+		w.wish(ActionResume, "", "bob", "")
+		w.robots["r1"].engine = fleet.EngineUp
+		w.advance(time.Minute)
+		assert.Equal(t, StepWaiting, w.status.Robot("r1").Step)
+		assert.True(t, w.robots["r1"].oldRuns, "it was stopped while it drove")
+		w.robots["r1"].moving = false
+		w.advance(time.Minute)
+		assert.Equal(t, StateCompleted, w.status.State)
+	}
+}
+
+func TestAClosedWindowHoldsARobotThatWasNotTouched(t *testing.T) {
+	w := replacingUnreachable(t, Spec{Before: Before{Windows: []string{"11:00-12:05"}}})
+	w.crash()
+	w.now = w.now.Add(10 * time.Minute)
+	w.since = w.now
+	w.robots["r1"].engine = fleet.EngineUp
+	w.advance(time.Minute)
+	assert.Equal(t, StepWaiting, w.status.Robot("r1").Step)
+	assert.Contains(t, w.last.Why["r1"].Text, "maintenance window")
+	assert.True(t, w.robots["r1"].oldRuns)
+}
+
+// It drives off between the command and the stop: the engine asks once more.
+func TestTheVerbAsksBeforeItStopsTheOldContainer(t *testing.T) {
+	w := newWorld(1, Spec{Before: Before{Stationary: true}})
+	for b := w.robots["r1"].busy; b == nil || b.Verb != VerbReplace; b = w.robots["r1"].busy {
+		if b != nil {
+			w.finish("r1", w.effect("r1"))
+		}
+		w.decide()
+	}
+	w.robots["r1"].moving = true
+	w.finish("r1", w.effect("r1"))
+	w.decide()
+	assert.Equal(t, StepWaiting, w.status.Robot("r1").Step)
+	assert.Zero(t, w.status.Robot("r1").Attempt)
+	assert.Contains(t, w.status.Robot("r1").Reason, "drives")
+	assert.True(t, w.robots["r1"].oldRuns)
+	w.robots["r1"].moving = false
+	w.advance(time.Minute)
+	assert.Equal(t, StateCompleted, w.status.State)
+}
+
+// Once the old container is stopped there is no way back but on.
+func TestAReplacementThatHasBegunGoesOn(t *testing.T) {
+	w := newWorld(1, Spec{Before: Before{Stationary: true}})
+	for b := w.robots["r1"].busy; b == nil || b.Verb != VerbReplace; b = w.robots["r1"].busy {
+		if b != nil {
+			w.finish("r1", w.effect("r1"))
+		}
+		w.decide()
+	}
+	w.effect("r1") // its reply is lost with the manager
+	w.crash()
+	w.robots["r1"].moving = true
+	w.advance(time.Minute)
+	assert.Equal(t, StateCompleted, w.status.State, w.status.Reason)
 }
 
 func TestAForeignLeaseIsWaitedFor(t *testing.T) {

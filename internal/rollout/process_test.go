@@ -179,8 +179,8 @@ func (d deadlyEngine) Pull(ctx context.Context, t rollout.Target, report func(ro
 	return d.Fleet.Pull(d.as(ctx), t, report)
 }
 
-func (d deadlyEngine) Replace(ctx context.Context, t rollout.Target) error {
-	return d.Fleet.Replace(d.as(ctx), t)
+func (d deadlyEngine) Replace(ctx context.Context, t rollout.Target, ready func() error) error {
+	return d.Fleet.Replace(d.as(ctx), t, ready)
 }
 
 func (d deadlyEngine) Rollback(ctx context.Context, t rollout.Target) error {

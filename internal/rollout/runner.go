@@ -1,13 +1,10 @@
 package rollout
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"reflect"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -113,6 +110,7 @@ type termWork struct {
 
 	mu     sync.Mutex
 	robots map[string]*inFlight // guarded by mu; by robot
+	stands map[string]standing  // guarded by mu; the newest of each rollout, for verbs that ask
 
 	clock  clock              // owned by run
 	stored map[string]*Stored // owned by run; the rollouts that have not ended
@@ -138,7 +136,7 @@ type inFlight struct {
 func newTermWork(r *Runner, t Term) *termWork {
 	return &termWork{
 		Runner: r, term: t, since: r.Now(), wake: make(chan struct{}, 1),
-		robots: make(map[string]*inFlight), stored: make(map[string]*Stored),
+		robots: make(map[string]*inFlight), stored: make(map[string]*Stored), stands: make(map[string]standing),
 	}
 }
 
@@ -283,44 +281,18 @@ func (w *termWork) decide(ctx context.Context, st *Stored) (time.Time, error) {
 			st.Status = saved
 		}
 		w.taken(&st.Plan, facts)
+		w.stand(st)
 		for _, robot := range d.Cancel {
 			w.cancelVerb(robot)
 		}
 		for _, c := range d.Commands {
-			w.start(ctx, st.Plan.Target(c.Robot), c, st.Plan.Spec.After.Checks)
+			w.start(ctx, &st.Plan, c)
 		}
 		if !changed || st.Status.State.Terminal() {
 			return d.WakeAt, nil
 		}
 	}
 	return w.Now().Add(pollEvery), nil
-}
-
-// inOrder are the rollouts that have not ended, the oldest first: it has a robot
-// before those that queue for it.
-func (w *termWork) inOrder() []*Stored {
-	return slices.SortedFunc(maps.Values(w.stored), func(a, b *Stored) int {
-		return cmp.Or(a.Plan.CreatedAt.Compare(b.Plan.CreatedAt), cmp.Compare(a.Plan.ID, b.Plan.ID))
-	})
-}
-
-// claims maps each robot to the oldest rollout that is not through with it.
-func claims(inOrder []*Stored) map[string]string {
-	m := make(map[string]string)
-	for _, st := range inOrder {
-		if st.Status.State.Terminal() {
-			continue
-		}
-		for i := range st.Plan.Robots {
-			rp := &st.Plan.Robots[i]
-			rs := st.Status.Robot(rp.Robot)
-			if rp.Skip != "" || m[rp.Robot] != "" || rs.Step.Terminal() && rs.Tidy {
-				continue
-			}
-			m[rp.Robot] = st.Plan.ID
-		}
-	}
-	return m
 }
 
 func sameStatus(a, b Status) bool {
@@ -334,70 +306,6 @@ func (w *termWork) save(ctx context.Context, prev, next Status) (Status, error) 
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	return w.Store.Save(ctx, w.term.Fence(), prev, next)
-}
-
-// facts gathers what is known now of the robots that the decision may depend on.
-func (w *termWork) facts(st *Stored) Facts {
-	p := &st.Plan
-	needed := Needed(p, &st.Status)
-	w.mu.Lock()
-	inHand := make(map[string]bool, len(w.robots))
-	for robot := range w.robots {
-		inHand[robot] = true
-	}
-	w.mu.Unlock()
-	f := gather(w.Registry, p, func(i int) bool { return needed(i) || inHand[p.Robots[i].Robot] })
-	f.Since, f.DomainOK = w.since, w.DomainOK()
-	claimed := claims(w.inOrder())
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for robot, rf := range f.Robots {
-		rf.Hold = w.holds[robot]
-		if by := claimed[robot]; by != p.ID {
-			rf.Claimed = by
-		}
-		if fl := w.robots[robot]; fl != nil && rf.Claimed == "" {
-			fl.tell(&rf)
-		}
-		f.Robots[robot] = rf
-	}
-	return f
-}
-
-// tell adds what this term does with a robot to what is known of it.
-func (fl *inFlight) tell(rf *RobotFacts) {
-	rf.Held = fl.lock != nil && fl.leased.Err() == nil
-	rf.Busy, rf.Result, rf.Progress = fl.busy, fl.result, fl.progress
-	rf.Probes, rf.ProbedAt = fl.probes, fl.probedAt
-	rf.LockedBy, rf.LockRetryAt = fl.owner, fl.retryAt
-}
-
-// taken forgets the results that a stored decision has taken in.
-func (w *termWork) taken(p *Plan, f Facts) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, rp := range p.Robots {
-		if fl := w.robots[rp.Robot]; fl != nil && fl.result != nil && fl.result == f.Robots[rp.Robot].Result {
-			fl.result = nil
-		}
-	}
-}
-
-// gather reads the registry for the robots of a plan that are asked for.
-func gather(reg *fleet.Registry, p *Plan, needed func(i int) bool) Facts {
-	f := Facts{Robots: make(map[string]RobotFacts)}
-	engines := make(map[string]fleet.Engine)
-	for _, e := range reg.Engines() {
-		engines[e.Name] = e
-	}
-	for i := range p.Robots {
-		rp := &p.Robots[i]
-		if needed(i) {
-			robot, known := reg.Robot(rp.Robot)
-			f.Robots[rp.Robot] = RobotFacts{Known: known, Robot: robot, Engine: engines[rp.Engine]}
-		}
-	}
-	return f
 }
 
 // pause waits for d or for ctx.

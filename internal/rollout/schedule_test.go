@@ -98,6 +98,7 @@ func newSchedule(seed uint64) *schedule {
 		spec.Before.Windows = []string{[]string{"11:00-12:05", "12:01-12:03", "sat,sun 00:00-24:00"}[pick(3)]}
 	}
 	s.w = newWorld(1+pick(5), spec)
+	s.w.witness = s.mayStop
 	return s
 }
 
@@ -199,8 +200,15 @@ func (s *schedule) unsafe(before Status, wishes []Wish) string {
 	}
 	for _, c := range w.last.Commands {
 		rp := w.plan.Robots[c.Robot]
-		if r := w.robots[rp.Robot]; c.Verb != VerbLock && !r.held {
+		r := w.robots[rp.Robot]
+		if c.Verb != VerbLock && !r.held {
 			return fmt.Sprintf("%s on %s without the lease", c.Verb, rp.Robot)
+		}
+		if c.Verb != VerbReplace || !r.oldRuns {
+			continue
+		}
+		if why := s.mayNotReplace(rp, r); why != "" {
+			return fmt.Sprintf("%s is to be replaced although %s", rp.Robot, why)
 		}
 	}
 	return w.bad
@@ -216,6 +224,9 @@ func (s *schedule) badStep(i int, was Step, is RobotStatus) string {
 		return "a terminal step was left"
 	case was == StepDone && is.Step == StepRollingBack && w.status.Undo == UndoNone && !is.Undo && w.plan.Spec.Soak == 0:
 		return "nobody asked for it"
+	case is.Step == StepReplacing && was == StepWaiting && r.newRuns: // turned back by mistake
+	case is.Step == StepReplacing && w.status.State != StateRunning && w.status.State != StatePaused: // a later robot may have paused it
+		return "the rollout is " + string(w.status.State)
 	case is.Step == StepReplacing:
 		return s.mayNotReplace(rp, r)
 	case is.Step == StepDone && (!r.newRuns || r.silentNew || w.domainDown):
@@ -231,6 +242,22 @@ func (s *schedule) badStep(i int, was Step, is RobotStatus) string {
 	return ""
 }
 
+// mayStop judges a robot whose old container is about to be stopped.
+func (s *schedule) mayStop(id string) string {
+	for _, rp := range s.w.plan.Robots {
+		if rp.Robot != id {
+			continue
+		}
+		if s.w.status.State != StateRunning {
+			return id + " is stopped although the rollout is " + string(s.w.status.State)
+		}
+		if why := s.mayNotReplace(rp, s.w.robots[id]); why != "" {
+			return id + " is stopped although " + why
+		}
+	}
+	return ""
+}
+
 // mayNotReplace judges by the world alone whether a robot may be touched now.
 func (s *schedule) mayNotReplace(rp RobotPlan, r *simRobot) string {
 	w, b := s.w, s.w.plan.Spec.Before
@@ -241,8 +268,6 @@ func (s *schedule) mayNotReplace(rp RobotPlan, r *simRobot) string {
 		approved = approved || a.Wave == rp.Wave && (a.By != "ada" || !w.plan.Spec.Approval.OtherPerson)
 	}
 	switch {
-	case w.status.State != StateRunning && w.status.State != StatePaused: // a later robot may have paused it
-		return "the rollout is " + string(w.status.State)
 	case r.engine != fleet.EngineUp:
 		return "its engine does not answer"
 	case b.Stationary && r.moving:

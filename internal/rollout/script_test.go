@@ -167,7 +167,7 @@ func (s *script) undo() error {
 			if c.Role == fleet.RoleCurrent {
 				*r = simRobot{
 					oldRuns: c.Running(), was: &c, engine: r.engine, fail: make(map[Verb][]Result),
-					moving: r.moving, charging: r.charging, station: r.station,
+					moving: r.moving, charging: r.charging, station: r.station, lastSeen: s.now,
 				}
 			}
 		}

@@ -15,8 +15,11 @@ type Engine interface {
 	Pull(ctx context.Context, t Target, report func(Progress)) error
 	// Replace finds the successor by label or creates it, stops the old
 	// container, and starts the successor in its place. The old one is kept. It
-	// refuses (ErrStale) when a higher generation has been there.
-	Replace(ctx context.Context, t Target) error
+	// refuses (ErrStale) when a higher generation has been there. It asks ready
+	// just before it stops an old container that it has not stopped before; when
+	// that gives an error, it leaves the old one as it was found and returns that
+	// error. Once the old one is stopped it is not asked again.
+	Replace(ctx context.Context, t Target, ready func() error) error
 	// Rollback stops the successor and starts the old container again. The
 	// stopped successor is kept.
 	Rollback(ctx context.Context, t Target) error
@@ -130,6 +133,8 @@ var (
 	// ErrForbidden: another person must do it, or one with a higher role.
 	ErrForbidden = errors.New("not allowed to you")
 	ErrStale     = errors.New("a newer generation has replaced this container")
+	// ErrNotNow: a robot may not be touched any more, and was not.
+	ErrNotNow = errors.New("not now")
 )
 
 // LockedError says who holds a robot's lease.

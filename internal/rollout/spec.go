@@ -62,7 +62,7 @@ const (
 	RollBackRobot OnFailure = "roll-back-robot" // the robot that failed; those that are done stay
 	RollBackWave  OnFailure = "roll-back-wave"  // also those of its wave
 	RollBackAll   OnFailure = "roll-back-all"   // all that were changed
-	PauseOnly     OnFailure = "pause"           // nothing is rolled back before a person decides
+	PauseOnly     OnFailure = "pause"           // nothing is rolled back, nor ended, before a person decides
 )
 
 // Offline says what becomes of robots that are offline.

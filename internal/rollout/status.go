@@ -78,6 +78,8 @@ type Status struct {
 	// wave when it is not all.
 	Undo     Undo `json:"undo,omitempty"`
 	UndoWave int  `json:"undo_wave,omitempty"`
+	// Pardoned are the failures after which a person had the rollout go on.
+	Pardoned int `json:"pardoned,omitempty"`
 	// Closing: all robots have ended, and what is no longer needed is removed.
 	Closing bool `json:"closing,omitempty"`
 	// Approved are the approvals given so far.
@@ -109,6 +111,11 @@ type RobotStatus struct {
 	Undo     bool      `json:"undo,omitempty"`     // is rolled back by decision; it did not fail
 	Skip     string    `json:"skip,omitempty"`     // who leaves it out, and why
 	Override string    `json:"override,omitempty"` // who overrides the robot's locks, and why
+	FailedAt time.Time `json:"failed_at,omitzero"` // when it began to be rolled back, or failed
+	// Lost is since when its engine does not answer in the middle of a step.
+	Lost time.Time `json:"lost,omitzero"`
+	// Begun is when its replacement was begun: something of it may be on the robot.
+	Begun time.Time `json:"begun,omitzero"`
 }
 
 // Robot is the status of a robot, StepQueued when there is no entry.

@@ -23,6 +23,7 @@ func (d *decider) takeWish(w Wish) {
 	case ActionResume:
 		d.setState(StateRunning, "resumed by "+w.because())
 		d.renewDeadlines()
+		d.s.Pardoned = d.failures().count
 	case ActionAbort:
 		d.stop(StateAborted, "aborted by "+w.because())
 	case ActionRollback:

@@ -124,14 +124,14 @@ func (d *decider) pulling(i int) {
 	rf, rs := d.fact(i), d.robot(i)
 	res := rf.result(VerbPull)
 	switch {
+	case rs.Skip != "": // also when it has succeeded meanwhile
+		d.abandon(i, rs.Skip)
 	case res != nil && res.Err == "":
 		d.enter(i, StepWaiting, "the image is on the robot")
 	case res != nil && res.Fatal:
 		d.enter(i, StepFailed, "%s", res.Err)
 	case d.s.State == StateStopping:
 		d.abandon(i, "the rollout stopped before this robot was touched")
-	case rs.Skip != "":
-		d.abandon(i, rs.Skip)
 	case d.overdue(rs):
 		d.abandonAs(i, StepFailed, "the image was not pulled in %v: %s", d.limit(rs.Step), cmp.Or(rs.Error, "no answer"))
 	default:
@@ -152,6 +152,11 @@ func (d *decider) waiting(i int) {
 	}
 	if rs.Skip != "" {
 		d.abandon(i, rs.Skip)
+		return
+	}
+	if d.plan.midway(i, rf) && !rs.Begun.IsZero() {
+		// Turned back by mistake: its container was out of its place already.
+		d.enter(i, StepReplacing, "its container is out of its place already")
 		return
 	}
 	gates := d.before(i)
@@ -188,26 +193,13 @@ func (d *decider) waiting(i int) {
 // its turn has come.
 func (d *decider) heldUp(i int) string {
 	rp, spec := &d.plan.Robots[i], &d.plan.Spec
-	switch {
-	case d.s.State != StateRunning:
-		return "the rollout is " + string(d.s.State)
-	case rp.Wave > d.count().openWave:
+	switch shut := d.shut(i); {
+	case d.s.State == StateRunning && rp.Wave > d.count().openWave:
 		return "an earlier wave has not ended"
-	case d.s.wantsApproval(d.plan, rp.Wave):
-		who := "a person who is " + spec.Approval.least()
-		if spec.Approval.OtherPerson {
-			who += ", other than " + d.plan.CreatedBy
-		}
-		return "the wave waits for the approval of " + who
+	case shut != "":
+		return shut
 	case spec.Before.WavePulled && d.count().notPulled[rp.Wave] > 0:
 		return "the image is not on all robots of the wave yet"
-	}
-	if len(spec.Before.Windows) > 0 {
-		g, next := spec.Before.windowGate(d.now)
-		d.wakeBy(next)
-		if g.Outcome != Pass {
-			return "outside of the maintenance window, which " + g.Reason
-		}
 	}
 	full := d.noRoom(i, false)
 	if t := d.count(); full != "" && t.down == 0 && t.helpless > 0 {
@@ -218,15 +210,17 @@ func (d *decider) heldUp(i int) string {
 
 // replacing puts the new container in the old one's place.
 func (d *decider) replacing(i int) {
-	rf, rs := d.fact(i), d.robot(i)
+	rf, rs := d.fact(i), d.reached(i)
 	res := rf.result(VerbReplace)
 	switch {
-	case res != nil && res.Err == "":
-		d.enter(i, StepVerifying, "the new container runs")
 	case res != nil && res.Stale:
 		d.enter(i, StepFailed, "%s", res.Err)
-	case d.undoes(i):
+	case d.undoes(i): // also when it has succeeded meanwhile
 		d.abandonAs(i, StepRollingBack, "%s", d.undoReason(rs))
+	case res != nil && res.Err == "":
+		d.enter(i, StepVerifying, "the new container runs")
+	case res != nil && res.NotNow:
+		d.enter(i, StepWaiting, "nothing was touched: %s", res.Err)
 	case res != nil && res.Fatal:
 		d.failed(i, "%s", res.Err)
 	case d.unreachable(i):
@@ -234,16 +228,22 @@ func (d *decider) replacing(i int) {
 		d.failed(i, "not replaced in %v: %s", d.limit(rs.Step), cmp.Or(rs.Error, "no answer"))
 	case d.s.State == StatePaused && d.plan.Spec.OnFailure == PauseOnly && rs.Attempt > 0:
 		d.wait(i, nil, "%s", rs.Error)
+	case res == nil && d.turnsBack(i):
 	default:
 		d.try(i, VerbReplace, res)
 	}
 }
 
 // failed answers a robot's failure as the spec has it: it is rolled back, or a
-// person is asked.
+// person is asked. A rollout that stops can not be paused: then it is left to
+// that person.
 func (d *decider) failed(i int, format string, args ...any) {
-	if d.plan.Spec.OnFailure != PauseOnly || d.s.State == StateStopping {
+	switch {
+	case d.plan.Spec.OnFailure != PauseOnly:
 		d.abandonAs(i, StepRollingBack, format, args...)
+		return
+	case d.s.State == StateStopping:
+		d.abandonAs(i, StepNeedsOperator, "left as it is: "+format, args...)
 		return
 	}
 	rp, rs := &d.plan.Robots[i], d.robot(i)
@@ -322,7 +322,7 @@ const probeTimeout = time.Minute
 // rollingBack puts the old container back. A rollback is never rolled back:
 // what it cannot mend is a person's.
 func (d *decider) rollingBack(i int) {
-	rf, rs := d.fact(i), d.robot(i)
+	rf, rs := d.fact(i), d.reached(i)
 	res := rf.result(VerbRollback)
 	if res != nil && res.Err == "" {
 		rs.Acted = true

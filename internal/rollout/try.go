@@ -15,14 +15,26 @@ func (d *decider) unreachable(i int) bool {
 	if rf.Engine.State == fleet.EngineUp || rf.Busy != "" {
 		return false
 	}
-	d.wait(i, nil, "%s", engineGate(rf).Reason)
-	d.poll()
-	if d.overdue(rs) {
-		d.pause("robot %s is %s: %s", rp.Robot, rs.Step, engineGate(rf).Reason)
-		rs.Deadline = d.deadline(rs.Step)
+	if rs.Lost.IsZero() {
+		rs.Lost = d.now
 		d.put(i, rs)
 	}
+	d.wait(i, nil, "%s", engineGate(rf).Reason)
+	d.poll()
+	if d.now.Sub(later(rs.Lost, d.facts.Since)) > d.limit(rs.Step) {
+		d.pause("robot %s is %s: %s", rp.Robot, rs.Step, engineGate(rf).Reason)
+	}
 	return true
+}
+
+// reached begins a step's time again when the robot's engine answers again.
+func (d *decider) reached(i int) RobotStatus {
+	rs := d.robot(i)
+	if !rs.Lost.IsZero() && d.fact(i).Engine.State == fleet.EngineUp {
+		rs.Lost, rs.Deadline = time.Time{}, d.deadline(rs.Step)
+		d.put(i, rs)
+	}
+	return rs
 }
 
 // try carries a verb out, again after a failure with growing pauses.

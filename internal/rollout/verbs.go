@@ -8,7 +8,8 @@ import (
 )
 
 // start carries out one verb in its own goroutine, which the term waits for.
-func (w *termWork) start(ctx context.Context, t Target, c Command, checks []Check) {
+func (w *termWork) start(ctx context.Context, p *Plan, c Command) {
+	t := p.Target(c.Robot)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	fl := w.robots[t.Robot]
@@ -37,20 +38,20 @@ func (w *termWork) start(ctx context.Context, t Target, c Command, checks []Chec
 		case VerbUnlock:
 			w.giveLease(verbCtx, t, lock)
 		case VerbProbe:
-			w.probe(verbCtx, t, checks)
+			w.probe(verbCtx, t, p.Spec.After.Checks)
 		default:
-			w.act(verbCtx, t, c.Verb)
+			w.act(verbCtx, p, c)
 		}
 	})
 }
 
 // act calls the engine and keeps the result for the next decision.
-func (w *termWork) act(ctx context.Context, t Target, v Verb) {
-	began := time.Now()
-	err := w.engineVerb(ctx, t, v)
+func (w *termWork) act(ctx context.Context, p *Plan, c Command) {
+	began, t, v := time.Now(), p.Target(c.Robot), c.Verb
+	err := w.engineVerb(ctx, t, v, func() error { return w.ready(p, c.Robot) })
 	res := &Result{Verb: v}
 	if err != nil {
-		res.Err, res.Fatal, res.Stale = err.Error(), IsFatal(err), errors.Is(err, ErrStale)
+		res.Err, res.Fatal, res.Stale, res.NotNow = err.Error(), IsFatal(err), errors.Is(err, ErrStale), errors.Is(err, ErrNotNow)
 		w.Log.WarnContext(ctx, "robot verb failed", "verb", v, "robot", t.Robot, "rollout", t.Rollout,
 			"container", t.Container, "fatal", res.Fatal, "err", err)
 	} else {
@@ -79,12 +80,12 @@ func (w *termWork) progress(robot string, p Progress) {
 	}
 }
 
-func (w *termWork) engineVerb(ctx context.Context, t Target, v Verb) error {
+func (w *termWork) engineVerb(ctx context.Context, t Target, v Verb, ready func() error) error {
 	switch v {
 	case VerbPull:
 		return w.Engine.Pull(ctx, t, func(p Progress) { w.progress(t.Robot, p) })
 	case VerbReplace:
-		return w.Engine.Replace(ctx, t)
+		return w.Engine.Replace(ctx, t, ready)
 	case VerbRollback:
 		return w.Engine.Rollback(ctx, t)
 	case VerbCommit:

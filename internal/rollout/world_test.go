@@ -36,6 +36,9 @@ type world struct {
 	bad        string // the first thing that must never happen
 
 	look func(id string, r *fleet.Robot) // what a test changes of how a robot looks
+	// witness judges by the world alone whether a robot's old container may be
+	// stopped at this moment.
+	witness func(id string) string
 }
 
 // simRobot is a robot with its two containers.
@@ -50,12 +53,15 @@ type simRobot struct {
 	offline                            bool
 	undone                             bool // rolled back, and the successor is still there
 	locked                             bool // asks not to be updated
+	deaf                               bool // a cancelled verb goes on
+	lastSeen                           time.Time
+	stopped                            bool // its container was found stopped
+	health                             string
 	charging                           bool
 	station                            string
 	was                                *fleet.Container // what the old container is a copy of, nil for the plain one
 	hold                               *Hold
 	claimed                            string // the rollout that has the robot instead
-	deaf                               bool   // a cancelled verb goes on
 	probes                             []Gate // the answers to the spec's checks
 	probed                             time.Time
 
@@ -82,7 +88,7 @@ func newFleet(now time.Time, n int) *world {
 	w := &world{now: now, since: now, robots: make(map[string]*simRobot)}
 	for i := range n {
 		id := fmt.Sprintf("r%d", i+1)
-		w.robots[id] = &simRobot{oldRuns: true, engine: fleet.EngineUp, fail: make(map[Verb][]Result), charging: true, station: fmt.Sprint(i % 2)}
+		w.robots[id] = &simRobot{oldRuns: true, engine: fleet.EngineUp, fail: make(map[Verb][]Result), charging: true, station: fmt.Sprint(i % 2), lastSeen: now}
 	}
 	return w
 }
@@ -157,11 +163,11 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 		r.Pose.Speed = 1
 	}
 	if s.offline {
-		r.Quality, r.LastSeen = fleet.QualityOffline, t0
+		r.Quality, r.LastSeen = fleet.QualityOffline, s.lastSeen
 	}
 	old := fleet.Container{
 		ID: id + "-old", Name: "amr", Engine: "e-" + id, Role: fleet.RoleCurrent, State: state(s.oldRuns),
-		Image: fleet.Image{Ref: "registry/amr:1", Digest: oldDigest},
+		Image: fleet.Image{Ref: "registry/amr:1", Digest: oldDigest}, Health: s.health,
 	}
 	if s.was != nil {
 		old = *s.was
@@ -292,13 +298,21 @@ func (w *world) effect(id string) Result {
 		if s.undone {
 			return Result{Verb: verb, Err: "generation 7 was rolled back here", Fatal: true}
 		}
+		if s.oldRuns {
+			if why := w.notReady(id); why != "" {
+				return Result{Verb: verb, Err: why, NotNow: true}
+			}
+			if w.witness != nil && w.bad == "" {
+				w.bad = w.witness(id)
+			}
+		}
 		s.newMade, s.oldRuns, s.newRuns, s.newSince = true, false, !s.crashNew, w.now
 	case VerbRollback:
 		if s.oldGone {
 			w.bad = id + " is rolled back after its old container was removed"
 			return Result{Verb: verb, Err: "there is no old container", Fatal: true}
 		}
-		s.newRuns, s.oldRuns, s.undone = false, true, s.newMade
+		s.newRuns, s.oldRuns, s.undone = false, !s.stopped, s.newMade
 	case VerbCommit:
 		if !s.newRuns {
 			w.bad = id + " loses its old container and does not run the new one"
@@ -317,6 +331,12 @@ func (w *world) effect(id string) Result {
 		s.probed = w.now
 	}
 	return Result{Verb: verb}
+}
+
+// notReady asks as Replace does, before it stops the old container.
+func (w *world) notReady(id string) string {
+	i := slices.IndexFunc(w.plan.Robots, func(rp RobotPlan) bool { return rp.Robot == id })
+	return Ready(w.plan, w.status, w.facts(), i, w.now)
 }
 
 // finish reports a verb's end to the runner.

@@ -36,7 +36,7 @@ func (f *Fleet) Pull(ctx context.Context, t rollout.Target, report func(rollout.
 
 // Replace works as the adapter does: the successor is created, the old one
 // renamed and stopped, the successor renamed and started.
-func (f *Fleet) Replace(ctx context.Context, t rollout.Target) error {
+func (f *Fleet) Replace(ctx context.Context, t rollout.Target, ready func() error) error {
 	defer f.act(t.Robot)()
 	mine, old, err := f.look(t)
 	if err != nil {
@@ -57,6 +57,14 @@ func (f *Fleet) Replace(ctx context.Context, t rollout.Target) error {
 		return err
 	}
 	if old != nil {
+		if f.runs(old) {
+			if notNow := ready(); notNow != nil {
+				if err := f.stepBack(ctx, t, old); err != nil {
+					return err
+				}
+				return notNow
+			}
+		}
 		if err := f.stop(ctx, t.Robot, old); err != nil {
 			return err
 		}
@@ -113,6 +121,21 @@ func (f *Fleet) prepare(ctx context.Context, t rollout.Target, old *container) (
 	do("restart policy of the old container", func(*robot) error { old.restart = false; return nil })
 	do("rename the old container", func(r *robot) error { return r.rename(old, previousName(t.Container, t.Generation)) })
 	return err
+}
+
+// stepBack puts the old container, which still runs, back into its place.
+func (f *Fleet) stepBack(ctx context.Context, t rollout.Target, old *container) error {
+	err := f.effect(ctx, t.Robot, "rename the old container back", f.EffectTime, func(r *robot) error { return r.rename(old, t.Container) })
+	if err != nil {
+		return err
+	}
+	return f.effect(ctx, t.Robot, "restart policy of the old container", f.EffectTime, func(*robot) error { old.restart = true; return nil })
+}
+
+func (f *Fleet) runs(c *container) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return c.running
 }
 
 // surplus removes the second successor that a slower actor created after the
