@@ -20,6 +20,7 @@ const pageSize = 1000
 // changed: what was handed out stays as it was.
 type reading struct {
 	at     int64 // revision up to which it was read
+	made   int64 // revision at which it was created
 	plan   *rollout.Plan
 	status *rollout.Status
 	robots map[string]rollout.RobotStatus
@@ -56,7 +57,7 @@ func (s *Store) read(ctx context.Context, id string, at int64) (rollout.Stored, 
 	}
 	status := *r.status
 	status.Robots = r.robots
-	return rollout.Stored{Plan: *r.plan, Status: status, Wishes: r.wishes}, nil
+	return rollout.Stored{Plan: *r.plan, Status: status, Wishes: r.wishes, Created: r.made}, nil
 }
 
 // each visits the keys under a prefix that were written after one revision and
@@ -104,7 +105,7 @@ func (r *reading) take(part string, kv *mvccpb.KeyValue) error {
 		}
 		r.wishes = append(r.wishes, w) // the keys' order is theirs
 	case "plan":
-		r.plan = new(rollout.Plan)
+		r.plan, r.made = new(rollout.Plan), kv.CreateRevision
 		if err := decode(key, kv.Value, r.plan); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -174,10 +175,7 @@ func (s *Store) List(ctx context.Context) ([]rollout.Stored, int64, error) {
 	}
 	s.forgetBut(i.ids)
 	slices.SortFunc(all, func(a, b rollout.Stored) int {
-		if c := b.Plan.CreatedAt.Compare(a.Plan.CreatedAt); c != 0 {
-			return c
-		}
-		return strings.Compare(b.Plan.ID, a.Plan.ID)
+		return cmp.Or(cmp.Compare(b.Created, a.Created), strings.Compare(b.Plan.ID, a.Plan.ID))
 	})
 	return all, i.seen, nil
 }

@@ -92,7 +92,7 @@ func TestStore(t *testing.T) {
 
 		_, seen, err = s.store.List(ctx)
 		require.NoError(t, err)
-		q.CreatedAt = p.CreatedAt.Add(time.Hour)
+		q.CreatedAt = p.CreatedAt.Add(-time.Hour) // by a clock that is slow
 		require.NoError(t, s.store.Create(ctx, q, st2, seen))
 		all, _, err = s.store.List(ctx)
 		require.NoError(t, err)

@@ -16,6 +16,15 @@ type Facts struct {
 	DomainOK bool
 	// Robots has those that the decision may depend on, see Needed.
 	Robots map[string]RobotFacts
+	// DownElsewhere are the robots that other rollouts have down.
+	DownElsewhere []Elsewhere
+}
+
+// Elsewhere is a robot that another rollout has down.
+type Elsewhere struct {
+	Robot, Rollout string
+	Labels         map[string]string
+	Helpless       bool // it is left for an operator
 }
 
 // RobotFacts are what is known of one robot of the plan.

@@ -20,6 +20,7 @@ func (w *termWork) facts(st *Stored) Facts {
 	w.mu.Unlock()
 	f := gather(w.Registry, p, func(i int) bool { return needed(i) || inHand[p.Robots[i].Robot] })
 	f.Since, f.DomainOK = w.since, w.DomainOK()
+	f.DownElsewhere = downElsewhere(w.Registry, p.ID, w.inOrder())
 	claimed := claims(w.inOrder())
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -28,12 +29,23 @@ func (w *termWork) facts(st *Stored) Facts {
 		if by := claimed[robot]; by != p.ID {
 			rf.Claimed = by
 		}
-		if fl := w.robots[robot]; fl != nil && rf.Claimed == "" {
-			fl.tell(&rf)
+		if fl := w.robots[robot]; fl != nil {
+			w.tellOf(fl, p.ID, &rf)
 		}
 		f.Robots[robot] = rf
 	}
 	return f
+}
+
+// tellOf adds what this term does with a robot for one rollout. While it still
+// works on it for another, the robot is that one's.
+func (w *termWork) tellOf(fl *inFlight, rollout string, rf *RobotFacts) {
+	switch {
+	case fl.rollout == rollout:
+		fl.tell(rf)
+	case (fl.lock != nil || fl.busy != "") && w.stored[fl.rollout] != nil:
+		rf.Claimed = fl.rollout
+	}
 }
 
 // tell adds what this term does with a robot to what is known of it.
@@ -75,25 +87,53 @@ func gather(reg *fleet.Registry, p *Plan, needed func(i int) bool) Facts {
 // inOrder are the rollouts that have not ended, the oldest first: it has a robot
 // before those that queue for it.
 func (w *termWork) inOrder() []*Stored {
-	return slices.SortedFunc(maps.Values(w.stored), func(a, b *Stored) int {
-		return cmp.Or(a.Plan.CreatedAt.Compare(b.Plan.CreatedAt), cmp.Compare(a.Plan.ID, b.Plan.ID))
-	})
+	return slices.SortedFunc(maps.Values(w.stored), byCreation)
 }
 
-// claims maps each robot to the oldest rollout that is not through with it.
-func claims(inOrder []*Stored) map[string]string {
-	m := make(map[string]string)
-	for _, st := range inOrder {
-		if st.Status.State.Terminal() {
+func byCreation(a, b *Stored) int {
+	return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(a.Plan.ID, b.Plan.ID))
+}
+
+// downElsewhere are the robots that other rollouts than one have down, or left
+// for an operator.
+func downElsewhere(reg *fleet.Registry, id string, all []*Stored) []Elsewhere {
+	var down []Elsewhere
+	for _, st := range all {
+		if st.Plan.ID == id || st.Status.State.Terminal() {
 			continue
 		}
-		for i := range st.Plan.Robots {
-			rp := &st.Plan.Robots[i]
-			rs := st.Status.Robot(rp.Robot)
-			if rp.Skip != "" || m[rp.Robot] != "" || rs.Step.Terminal() && rs.Tidy {
+		for robot, rs := range st.Status.Robots {
+			if rs.Step.Down() || rs.Step == StepNeedsOperator {
+				r, _ := reg.Robot(robot)
+				down = append(down, Elsewhere{
+					Robot: robot, Rollout: st.Plan.ID, Labels: r.Labels, Helpless: rs.Step == StepNeedsOperator,
+				})
+			}
+		}
+	}
+	slices.SortFunc(down, func(a, b Elsewhere) int {
+		return cmp.Or(naturalCompare(a.Robot, b.Robot), cmp.Compare(a.Rollout, b.Rollout))
+	})
+	return down
+}
+
+// claims maps each robot to the rollout that has it: the one that has it in
+// hand, else the oldest that is not through with it.
+func claims(all []*Stored) map[string]string {
+	m := make(map[string]string)
+	for _, inHand := range []bool{true, false} {
+		for _, st := range slices.SortedFunc(slices.Values(all), byCreation) {
+			if st.Status.State.Terminal() {
 				continue
 			}
-			m[rp.Robot] = st.Plan.ID
+			for i := range st.Plan.Robots {
+				rp := &st.Plan.Robots[i]
+				rs := st.Status.Robot(rp.Robot)
+				through := rp.Skip != "" || rs.Step.Terminal() && rs.Tidy
+				if !through && m[rp.Robot] == "" && (!inHand || rs.Step != StepQueued) {
+					m[rp.Robot] = st.Plan.ID
+				}
+			}
 		}
 	}
 	return m

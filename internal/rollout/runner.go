@@ -119,6 +119,8 @@ type termWork struct {
 
 // inFlight is what this term does with one robot.
 type inFlight struct {
+	rollout string // for which it works on the robot
+
 	lock   Lock
 	leased context.Context // ends with the lease
 	busy   Verb

@@ -209,3 +209,58 @@ func TestWishesPauseAndResume(t *testing.T) {
 		assert.Equal(t, rollout.StateCompleted, h.await(id).State)
 	})
 }
+
+// Two rollouts of one charging station never have both of its robots down.
+func TestRolloutsShareTheLimitOfALabel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, 2, 1)
+		defer h.close()
+		for _, id := range []string{"r1", "r2"} {
+			h.fleet.Registry.Apply(time.Now(), fleet.InventoryObserved{
+				ID: id, Namespace: "/" + id, Engine: "e-" + id, Labels: map[string]string{"station": "A"},
+			})
+		}
+		var ids []string
+		for _, robot := range []string{"r1", "r2"} {
+			r, err := h.service.Start(t.Context(), rollout.Spec{
+				Image: "registry/amr:2", Robots: robot, MaxPer: []rollout.GroupLimit{{Label: "station", Max: 1}},
+			}, "ada", false)
+			require.NoError(t, err)
+			ids = append(ids, r.ID)
+		}
+		for _, id := range ids {
+			assert.Equal(t, rollout.StateCompleted, h.await(id).State)
+		}
+		live, _ := h.fleet.Witness()
+		assert.Equal(t, 1, live)
+	})
+}
+
+// A rollout that was planned later, by a manager whose clock is slow, waits for
+// the robot that another has in hand.
+func TestAQueuedRolloutLeavesTheRobotInHandAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, 1, 1)
+		defer h.close()
+		slow := rollout.NewRunner(rollout.RunnerOptions{
+			Store: h.store, Elector: h.elector, Engine: h.fleet, Registry: h.fleet.Registry, Log: slog.New(slog.DiscardHandler),
+			Now: func() time.Time { return time.Now().Add(-3 * time.Second) },
+		})
+		other := rollout.NewService(h.store, h.fleet, slow)
+		first := h.start("registry/amr:3") // it is rolled back after a minute
+		time.Sleep(time.Second)
+		second, err := other.Start(t.Context(), rollout.Spec{Image: "registry/amr:2", Robots: "all", Conflict: rollout.ConflictQueue}, "bob", false)
+		require.NoError(t, err)
+		time.Sleep(10 * time.Second)
+		r, err := h.service.Get(t.Context(), second.ID)
+		require.NoError(t, err)
+		assert.Contains(t, r.Robots[0].Why, first)
+		a := h.await(first)
+		assert.Equal(t, rollout.StateFailed, a.State)
+		assert.Equal(t, map[rollout.Step]int{rollout.StepRolledBack: 1}, a.Counts, a.Reason)
+		b := h.await(second.ID)
+		assert.Equal(t, rollout.StateCompleted, b.State, b.Reason)
+		assert.Equal(t, []string{rollouttest.NewDigest}, h.fleet.Running("r1"))
+		assert.Equal(t, []string{"amr"}, h.fleet.Containers("r1"))
+	})
+}

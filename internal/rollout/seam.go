@@ -72,6 +72,9 @@ type Stored struct {
 	Plan   Plan
 	Status Status
 	Wishes []Wish // not taken in yet, in their order
+	// Created orders rollouts as they were created, by the store's own count: the
+	// managers' clocks differ.
+	Created int64
 }
 
 // Store keeps rollouts.

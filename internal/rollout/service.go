@@ -142,7 +142,9 @@ func (s *Service) Get(ctx context.Context, id string) (Report, error) {
 func (s *Service) report(st *Stored) Report {
 	f := gather(s.registry, &st.Plan, Needed(&st.Plan, &st.Status))
 	f.Since, f.DomainOK = s.since, s.domainOK()
-	holds, claimed := s.locks()
+	holds, inOrder := s.locks()
+	claimed := claims(inOrder)
+	f.DownElsewhere = downElsewhere(s.registry, st.Plan.ID, inOrder)
 	for robot, rf := range f.Robots {
 		step := st.Status.Robot(robot).Step
 		rf.Held = step != StepQueued && !step.Terminal()
@@ -178,8 +180,8 @@ func (s *Service) Held() string {
 	}
 }
 
-// locks are the operators' locks, and which rollout has which robot.
-func (s *Service) locks() (holds map[string]*Hold, claimed map[string]string) {
+// locks are the operators' locks, and the rollouts in the order of claims.
+func (s *Service) locks() (holds map[string]*Hold, inOrder []*Stored) {
 	s.mu.RLock()
 	known, list := s.known, s.holds
 	s.mu.RUnlock()
@@ -187,9 +189,9 @@ func (s *Service) locks() (holds map[string]*Hold, claimed map[string]string) {
 	for i := range list {
 		holds[list[i].Robot] = &list[i]
 	}
-	inOrder := make([]*Stored, 0, len(known))
+	inOrder = make([]*Stored, 0, len(known))
 	for i := range slices.Backward(known) { // newest first
 		inOrder = append(inOrder, &known[i])
 	}
-	return holds, claims(inOrder)
+	return holds, inOrder
 }

@@ -20,10 +20,11 @@ type Spec struct {
 	Soak Duration `json:"soak,omitempty"`
 
 	// MaxUnavailable bounds the robots that are being replaced, verified or
-	// rolled back at one time; a share is of those that take part.
+	// rolled back at one time; a share is of those that take part. A robot that
+	// takes part counts while another rollout has it down, too.
 	MaxUnavailable Share `json:"max_unavailable,omitzero"`
-	// MaxPer bounds them besides for robots that have the same value of a label:
-	// never two of one charging station.
+	// MaxPer bounds them besides for robots that have the same value of a label,
+	// over all rollouts: never two of one charging station.
 	MaxPer []GroupLimit `json:"max_per,omitempty"`
 	// PullAhead is how many robots beyond MaxUnavailable may pull and wait.
 	PullAhead int `json:"pull_ahead,omitempty"`

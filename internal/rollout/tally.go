@@ -1,5 +1,7 @@
 package rollout
 
+import "slices"
+
 // tally is what the limits need to know of all robots together.
 type tally struct {
 	openWave  int   // the first wave with a robot that has not ended, or that still soaks
@@ -107,14 +109,34 @@ func (d *decider) noRoom(i int, rollback bool) string {
 	if !rollback {
 		down += t.helpless
 	}
-	if down >= d.maxDown() {
-		return "as many robots as may be are being replaced"
+	others, who := d.elsewhere(rollback, func(o Elsewhere) bool { return d.takesPart(o.Robot) })
+	if down+others >= d.maxDown() {
+		return "as many robots as may be are being replaced" + who
 	}
 	for _, l := range d.plan.Spec.MaxPer {
 		value, bound := d.plan.Robots[i].Groups[l.Label]
-		if bound && t.groups[[2]string{l.Label, value}] >= l.Max && (!rollback || t.down > 0) {
-			return "as many robots of " + l.Label + " " + value + " as may be are being replaced"
+		others, who := d.elsewhere(rollback, func(o Elsewhere) bool { return o.Labels[l.Label] == value })
+		n := t.groups[[2]string{l.Label, value}] + others
+		if bound && n >= l.Max && (!rollback || t.down+others > 0) {
+			return "as many robots of " + l.Label + " " + value + " as may be are being replaced" + who
 		}
 	}
 	return ""
+}
+
+// elsewhere counts robots that other rollouts have down, and names the first.
+func (d *decider) elsewhere(rollback bool, counts func(Elsewhere) bool) (n int, who string) {
+	for _, o := range d.facts.DownElsewhere {
+		if rollback && o.Helpless || !counts(o) {
+			continue
+		}
+		if n++; n == 1 {
+			who = ", robot " + o.Robot + " in rollout " + o.Rollout
+		}
+	}
+	return n, who
+}
+
+func (d *decider) takesPart(robot string) bool {
+	return slices.ContainsFunc(d.plan.Robots, func(rp RobotPlan) bool { return rp.Robot == robot && rp.Skip == "" })
 }

@@ -20,6 +20,9 @@ func (w *termWork) start(ctx context.Context, p *Plan, c Command) {
 	if fl.busy != "" {
 		return
 	}
+	if fl.rollout != t.Rollout { // what was known belongs to another rollout
+		*fl = inFlight{rollout: t.Rollout, lock: fl.lock, leased: fl.leased}
+	}
 	parent := ctx
 	if c.Verb != VerbLock && c.Verb != VerbUnlock {
 		parent = fl.leased // acts only while the robot's lease lives

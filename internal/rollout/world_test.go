@@ -33,6 +33,7 @@ type world struct {
 	verbs  int // carried out so far
 
 	domainDown bool
+	elsewhere  []Elsewhere
 	bad        string // the first thing that must never happen
 
 	look func(id string, r *fleet.Robot) // what a test changes of how a robot looks
@@ -215,7 +216,7 @@ func (w *world) facts() Facts {
 
 // factsOf has the robots that are asked for.
 func (w *world) factsOf(needed func(i int) bool) Facts {
-	f := Facts{Since: w.since, DomainOK: !w.domainDown, Robots: make(map[string]RobotFacts)}
+	f := Facts{Since: w.since, DomainOK: !w.domainDown, DownElsewhere: w.elsewhere, Robots: make(map[string]RobotFacts)}
 	for i, rp := range w.plan.Robots {
 		id := rp.Robot
 		s := w.robots[id]

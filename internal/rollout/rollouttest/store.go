@@ -91,7 +91,7 @@ func (s *Store) Create(_ context.Context, p rollout.Plan, st rollout.Status, see
 		s.index++
 		s.revision++
 		st.Revision = s.revision
-		s.rollouts[p.ID] = rollout.Stored{Plan: p, Status: copyStatus(st)}
+		s.rollouts[p.ID] = rollout.Stored{Plan: p, Status: copyStatus(st), Created: s.revision}
 		s.order = append([]string{p.ID}, s.order...)
 		return nil
 	})
