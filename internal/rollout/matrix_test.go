@@ -56,7 +56,7 @@ var matrixHead = map[string]string{
 	"stopping": "# The same while the rollout stops: it was aborted, and r3 is still in hand.\n",
 	"closing": "# The same once all robots have ended and what is no longer needed is removed: of r1\n" +
 		"# it still is. A robot that has not ended keeps a rollout from coming so far.\n",
-	"ended":    "# The same once the rollout has ended; it was aborted when r2 stood in that step.\n",
+	"ended": "# The same once the rollout has ended; it was aborted when r2 stood in that step.\n",
 }
 
 var steps = []Step{

@@ -27,6 +27,7 @@ import (
 //	lose-reply r1                   it has ended well, but the reply is lost
 //	crash-runner [landed]           another runner begins; what was under way is cut, or has landed
 //	lose-lease r1, domain down, clock -1h
+//	elsewhere r6 in other, station=0    another rollout has r6 down; none ends that
 //	lock r1 by bob: reason          an operator's lock, unlock takes it away
 //	pause, resume, abort, rollback [r1], skip r1, retry r1, override r1, approve; by bob as operator: reason
 //	show                            how all robots stand, and what an operator may do
@@ -98,6 +99,8 @@ func (s *script) play(c scriptCommand) error {
 		s.since = s.now // the runner notices that the clock was set
 		s.settle()
 		return err
+	case "elsewhere":
+		return s.downElsewhere(rest)
 	case "lock", "unlock":
 		return s.lockBy(verb, rest)
 	case "show":
@@ -267,6 +270,22 @@ func (s *script) crashRunner(landed bool) error {
 	s.crash()
 	s.trace.printf("another runner begins")
 	s.settle()
+	return nil
+}
+
+// downElsewhere lets other rollouts have a robot down: "r6 in other, station=0".
+func (s *script) downElsewhere(text string) error {
+	s.elsewhere = nil
+	if text != "none" {
+		m := regexp.MustCompile(`^(\w+) in (\w+)(?:, (\w+)=(\w+))?(, needs an operator)?$`).FindStringSubmatch(text)
+		if m == nil {
+			return fmt.Errorf("%q is no robot in a rollout", text)
+		}
+		s.elsewhere = []Elsewhere{{Robot: m[1], Rollout: m[2], Labels: map[string]string{m[3]: m[4]}, Helpless: m[5] != ""}}
+	}
+	if s.plan.ID != "" {
+		s.settle()
+	}
 	return nil
 }
 
