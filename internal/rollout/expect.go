@@ -5,36 +5,80 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/muster-fleet/muster/internal/fleet"
 )
 
 // expect notes how the robot is now: what the new container is measured by.
-func (rp *RobotPlan) expect(a After, r *fleet.Robot) {
+func (a After) expect(r *fleet.Robot) Expect {
+	var e Expect
 	if !a.SkipNodes {
-		rp.Nodes = expectedNodes(r)
+		e.Nodes = expectedNodes(r)
 	}
 	for _, n := range a.Nodes {
-		rp.Nodes = append(rp.Nodes, inNamespace(r.Namespace, n))
+		e.Nodes = append(e.Nodes, inNamespace(r.Namespace, n))
 	}
-	slices.Sort(rp.Nodes)
-	rp.Nodes = slices.Compact(rp.Nodes)
+	slices.Sort(e.Nodes)
+	e.Nodes = slices.Compact(e.Nodes)
 	if !a.SkipTopics {
-		rp.Topics = expectedTopics(r)
+		e.Topics = expectedTopics(r)
 	}
 	for _, t := range a.Topics {
 		t.Name, t.Listed = inNamespace(r.Namespace, t.Name), true
-		rp.Topics = slices.DeleteFunc(rp.Topics, func(o TopicExpect) bool { return o.Name == t.Name })
-		rp.Topics = append(rp.Topics, t)
+		e.Topics = slices.DeleteFunc(e.Topics, func(o TopicExpect) bool { return o.Name == t.Name })
+		e.Topics = append(e.Topics, t)
 	}
 	if d := r.Diagnostics; d != nil && !a.SkipDiagnostics {
-		rp.Diagnosed = true
+		e.Diagnosed = true
 		for _, item := range d.Items {
 			if item.Level == fleet.LevelError {
-				rp.Faults = append(rp.Faults, item.Name)
+				e.Faults = append(e.Faults, item.Name)
 			}
 		}
 	}
+	return e
+}
+
+// graphSettles is how long a runner looks before what it sees of the graph says
+// more than what was seen when the plan was made.
+const graphSettles = 10 * time.Second
+
+// learn notes how robot i is, just before it is touched. A robot whose container
+// is out of its place keeps what was noted before.
+func (d *decider) learn(i int) {
+	rp, rf, rs := &d.plan.Robots[i], d.fact(i), d.robot(i)
+	c := rf.inPlace(rp.Container)
+	if c == nil || c.Generation == d.plan.Generation {
+		return
+	}
+	was := &Was{Image: c.Image, Found: FoundRunning, Expect: d.plan.Spec.After.expect(&rf.Robot)}
+	switch {
+	case !c.Running():
+		was.Found = FoundStopped
+	case c.Health == "unhealthy":
+		was.Found = FoundUnhealthy
+	}
+	unsure := !d.facts.DomainOK || d.now.Sub(d.facts.Since) < graphSettles
+	if len(rp.Nodes) > 0 && (unsure || len(was.Nodes) == 0) {
+		was.Nodes = rp.Nodes
+	}
+	if len(rp.Topics) > 0 && (unsure || len(was.Topics) == 0) {
+		was.Topics = rp.Topics
+	}
+	if rp.Diagnosed && (unsure || !was.Diagnosed) {
+		was.Diagnosed, was.Faults = true, rp.Faults
+	}
+	rs.Was = was
+	d.put(i, rs)
+}
+
+// expected is what robot i's new container is measured by.
+func (d *decider) expected(i int) *Expect {
+	if was := d.robot(i).Was; was != nil {
+		return &was.Expect
+	}
+	return &d.plan.Robots[i].Expect
 }
 
 // inNamespace is a name as ROS resolves it: relative ones are the robot's.

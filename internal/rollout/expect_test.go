@@ -31,25 +31,21 @@ func TestWhatIsLearnedOfARobot(t *testing.T) {
 	odom := []TopicExpect{{Name: "/r1/odom", Hz: 10}, {Name: "/r1/wheel/odom", Hz: 20}}
 	for name, test := range map[string]struct {
 		after After
-		want  RobotPlan
+		want  Expect
 	}{
-		"all":     {After{}, RobotPlan{Nodes: nodes, Topics: odom, Diagnosed: true, Faults: []string{"lidar"}}},
-		"nothing": {After{SkipNodes: true, SkipTopics: true, SkipDiagnostics: true}, RobotPlan{}},
-		"listed nodes besides": {After{Nodes: []string{"arm", "/map_server", "driver"}, SkipTopics: true, SkipDiagnostics: true}, RobotPlan{
+		"all":     {After{}, Expect{Nodes: nodes, Topics: odom, Diagnosed: true, Faults: []string{"lidar"}}},
+		"nothing": {After{SkipNodes: true, SkipTopics: true, SkipDiagnostics: true}, Expect{}},
+		"listed nodes besides": {After{Nodes: []string{"arm", "/map_server", "driver"}, SkipTopics: true, SkipDiagnostics: true}, Expect{
 			Nodes: []string{"/clock", "/map_server", "/r1/arm", "/r1/camera_2", "/r1/driver", "/r1/nav"},
 		}},
-		"listed nodes alone": {After{Nodes: []string{"arm"}, SkipNodes: true, SkipTopics: true, SkipDiagnostics: true}, RobotPlan{Nodes: []string{"/r1/arm"}}},
-		"listed topics instead of what was": {After{Topics: []TopicExpect{{Name: "odom", Hz: 5}, {Name: "/tf", Hz: 1}}, SkipNodes: true, SkipDiagnostics: true}, RobotPlan{
+		"listed nodes alone": {After{Nodes: []string{"arm"}, SkipNodes: true, SkipTopics: true, SkipDiagnostics: true}, Expect{Nodes: []string{"/r1/arm"}}},
+		"listed topics instead of what was": {After{Topics: []TopicExpect{{Name: "odom", Hz: 5}, {Name: "/tf", Hz: 1}}, SkipNodes: true, SkipDiagnostics: true}, Expect{
 			Topics: []TopicExpect{{Name: "/r1/wheel/odom", Hz: 20}, {Name: "/r1/odom", Hz: 5, Listed: true}, {Name: "/tf", Hz: 1, Listed: true}},
 		}},
 	} {
-		var rp RobotPlan
-		rp.expect(test.after, &robot)
-		assert.Equal(t, test.want, rp, name)
+		assert.Equal(t, test.want, test.after.expect(&robot), name)
 	}
-	var rp RobotPlan
-	rp.expect(After{}, &fleet.Robot{Namespace: "/r2"})
-	assert.Equal(t, RobotPlan{}, rp, "of a robot that says nothing")
+	assert.Equal(t, Expect{}, After{}.expect(&fleet.Robot{Namespace: "/r2"}), "of a robot that says nothing")
 }
 
 func TestNamesAreResolvedAsRosDoes(t *testing.T) {

@@ -46,6 +46,16 @@ type RobotFacts struct {
 	Claimed  string    // an earlier rollout that is not through with this robot
 }
 
+// inPlace is the container that has a name.
+func (f *RobotFacts) inPlace(name string) *fleet.Container {
+	for i := range f.Robot.Containers {
+		if c := &f.Robot.Containers[i]; c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
 // Verb is one effect on a robot.
 type Verb string
 

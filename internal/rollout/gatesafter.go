@@ -10,21 +10,25 @@ import (
 
 // after answers the gates that robot i's new container passes.
 func (d *decider) after(i int) []Gate {
-	p, rp, rs, f := d.plan, d.plan.Robots[i], d.robot(i), d.fact(i)
+	p, want, rs, f := d.plan, d.expected(i), d.robot(i), d.fact(i)
 	gates := []Gate{p.containerGate(i, rs, f, d.now)}
-	if len(rp.Nodes) > 0 {
-		gates = append(gates, nodesGate(rp, f, d.facts))
+	if len(want.Nodes) > 0 {
+		gates = append(gates, nodesGate(want, f, d.facts))
 	}
-	for _, want := range rp.Topics {
-		gates = append(gates, p.topicGate(want, rs, f, d.facts, d.now))
+	for _, t := range want.Topics {
+		gates = append(gates, p.topicGate(t, rs, f, d.facts, d.now))
 	}
-	if rp.Diagnosed {
-		gates = append(gates, diagnosticsGate(rp, rs, f, d.facts))
+	if want.Diagnosed {
+		gates = append(gates, diagnosticsGate(want, rs, f, d.facts))
 	}
-	if rs.Step != StepDone { // they are asked while a robot is verified
-		gates = append(gates, p.checkGates(rs, f, d.now)...)
+	if rs.Step == StepDone { // checks are asked while a robot is verified
+		return gates
 	}
-	return gates
+	if a := p.Spec.After; len(want.Nodes)+len(want.Topics)+len(a.Checks) == 0 && !(a.SkipNodes && a.SkipTopics) {
+		gates = append(gates, gate("nodes", Inconclusive,
+			"nothing is known of its nodes and topics before; list some, add a check, or skip both of these gates"))
+	}
+	return append(gates, p.checkGates(rs, f, d.now)...)
 }
 
 // freshProbe is the age up to which a check's answer counts.
@@ -51,14 +55,14 @@ func (p *Plan) checkGates(rs RobotStatus, f RobotFacts, now time.Time) []Gate {
 }
 
 // diagnosticsGate asks that no component reports an error that did not before.
-func diagnosticsGate(rp RobotPlan, rs RobotStatus, f RobotFacts, facts Facts) Gate {
+func diagnosticsGate(want *Expect, rs RobotStatus, f RobotFacts, facts Facts) Gate {
 	const name = "diagnostics"
 	diag := f.Robot.Diagnostics
 	if !facts.DomainOK || diag == nil || !diag.Receive.After(rs.Since) {
 		return gate(name, Inconclusive, "no diagnostics since the new container runs")
 	}
 	for _, item := range diag.Items {
-		if item.Level == fleet.LevelError && !slices.Contains(rp.Faults, item.Name) {
+		if item.Level == fleet.LevelError && !slices.Contains(want.Faults, item.Name) {
 			return gate(name, Fail, "%s: %s", item.Name, item.Message)
 		}
 	}
@@ -103,28 +107,41 @@ func (p *Plan) successor(robot int, f RobotFacts) *fleet.Container {
 	return &f.Robot.Containers[i]
 }
 
-// restored is the old container, back in its place.
-func (p *Plan) restored(rp RobotPlan, f RobotFacts) bool {
-	return slices.ContainsFunc(f.Robot.Containers, func(c fleet.Container) bool {
-		return c.Name == rp.Container && c.Generation != p.Generation && c.Running() && c.Health != "unhealthy"
-	})
+// restored reports whether the old container is back in its place as it was
+// found: healthy where it has a health check, unless it was not so before.
+func (p *Plan) restored(rp RobotPlan, rs RobotStatus, f RobotFacts) bool {
+	found := FoundRunning
+	if rs.Was != nil {
+		found = rs.Was.Found
+	}
+	c := f.inPlace(rp.Container)
+	switch {
+	case c == nil || c.Generation == p.Generation:
+		return false
+	case found == FoundStopped:
+		return true
+	case found == FoundUnhealthy:
+		return c.Running()
+	default:
+		return c.Running() && (c.Health == "" || c.Health == "healthy")
+	}
 }
 
-func nodesGate(rp RobotPlan, f RobotFacts, facts Facts) Gate {
+func nodesGate(want *Expect, f RobotFacts, facts Facts) Gate {
 	const name = "nodes"
 	if !facts.DomainOK {
 		return gate(name, Inconclusive, "the ROS domain does not answer")
 	}
 	var missing []string
-	for _, want := range rp.Nodes {
-		if !slices.ContainsFunc(f.Robot.Nodes, func(n fleet.Node) bool { return n.FullName() == want }) {
-			missing = append(missing, want)
+	for _, name := range want.Nodes {
+		if !slices.ContainsFunc(f.Robot.Nodes, func(n fleet.Node) bool { return n.FullName() == name }) {
+			missing = append(missing, name)
 		}
 	}
 	if len(missing) > 0 {
 		return gate(name, Fail, "not in the graph: %s", strings.Join(missing, ", "))
 	}
-	return gate(name, Pass, "all %d nodes are in the graph", len(rp.Nodes))
+	return gate(name, Pass, "all %d nodes are in the graph", len(want.Nodes))
 }
 
 func (p *Plan) topicGate(want TopicExpect, rs RobotStatus, f RobotFacts, facts Facts, now time.Time) Gate {

@@ -15,7 +15,7 @@ func verified() (Plan, RobotStatus, RobotFacts) {
 	p := Plan{
 		Generation: 7, Image: PinnedImage{Repository: "registry/amr", Digest: newDigest},
 		Spec:   Spec{After: After{MinRate: 0.8, MaxRestarts: 1}},
-		Robots: []RobotPlan{{Robot: "r1", Container: "amr", Nodes: []string{"/r1/driver", "/r1/nav"}}},
+		Robots: []RobotPlan{{Robot: "r1", Container: "amr", Expect: Expect{Nodes: []string{"/r1/driver", "/r1/nav"}}}},
 	}
 	f := RobotFacts{
 		Known: true, Engine: fleet.Engine{Name: "e", State: fleet.EngineUp},
@@ -72,12 +72,12 @@ func TestTheContainerGate(t *testing.T) {
 func TestTheNodesGate(t *testing.T) {
 	p, _, f := verified()
 	up := Facts{DomainOK: true}
-	assert.Equal(t, gate("nodes", Pass, "all 2 nodes are in the graph"), nodesGate(p.Robots[0], f, up))
-	assert.Equal(t, gate("nodes", Inconclusive, "the ROS domain does not answer"), nodesGate(p.Robots[0], f, Facts{}))
+	assert.Equal(t, gate("nodes", Pass, "all 2 nodes are in the graph"), nodesGate(&p.Robots[0].Expect, f, up))
+	assert.Equal(t, gate("nodes", Inconclusive, "the ROS domain does not answer"), nodesGate(&p.Robots[0].Expect, f, Facts{}))
 	f.Robot.Nodes = f.Robot.Nodes[:1]
-	assert.Equal(t, gate("nodes", Fail, "not in the graph: /r1/nav"), nodesGate(p.Robots[0], f, up))
+	assert.Equal(t, gate("nodes", Fail, "not in the graph: /r1/nav"), nodesGate(&p.Robots[0].Expect, f, up))
 	f.Robot.Nodes = []fleet.Node{{Name: "driver", Namespace: "/r2"}, {Name: "more", Namespace: "/r1"}}
-	assert.Equal(t, gate("nodes", Fail, "not in the graph: /r1/driver, /r1/nav"), nodesGate(p.Robots[0], f, up))
+	assert.Equal(t, gate("nodes", Fail, "not in the graph: /r1/driver, /r1/nav"), nodesGate(&p.Robots[0].Expect, f, up))
 }
 
 func TestTheTopicGate(t *testing.T) {
@@ -127,15 +127,15 @@ func TestTheDiagnosticsGate(t *testing.T) {
 	} {
 		p, rs, f := verified()
 		p.Robots[0].Faults, f.Robot.Diagnostics.Items = test.faults, test.items
-		assert.Equal(t, gate("diagnostics", test.want, "%s", test.reason), diagnosticsGate(p.Robots[0], rs, f, up), name)
+		assert.Equal(t, gate("diagnostics", test.want, "%s", test.reason), diagnosticsGate(&p.Robots[0].Expect, rs, f, up), name)
 	}
 	p, rs, f := verified()
 	none := gate("diagnostics", Inconclusive, "no diagnostics since the new container runs")
-	assert.Equal(t, none, diagnosticsGate(p.Robots[0], rs, f, Facts{}), "the domain is away")
+	assert.Equal(t, none, diagnosticsGate(&p.Robots[0].Expect, rs, f, Facts{}), "the domain is away")
 	f.Robot.Diagnostics.Receive = rs.Since
-	assert.Equal(t, none, diagnosticsGate(p.Robots[0], rs, f, up), "of the old container")
+	assert.Equal(t, none, diagnosticsGate(&p.Robots[0].Expect, rs, f, up), "of the old container")
 	f.Robot.Diagnostics = nil
-	assert.Equal(t, none, diagnosticsGate(p.Robots[0], rs, f, up), "none at all")
+	assert.Equal(t, none, diagnosticsGate(&p.Robots[0].Expect, rs, f, up), "none at all")
 }
 
 func TestTheChecksGate(t *testing.T) {
@@ -187,5 +187,10 @@ func TestTheGatesAfterAreThoseOfThePlan(t *testing.T) {
 		all(p, rs)
 		rs.Step = StepDone
 	}))
-	assert.Equal(t, []string{"container"}, names(func(p *Plan, _ *RobotStatus) { p.Robots[0].Nodes = nil }))
+	// Nothing is known of how it was: that its container runs is not enough, unless
+	// the spec says so.
+	assert.Equal(t, []string{"container", "nodes"}, names(func(p *Plan, _ *RobotStatus) { p.Robots[0].Nodes = nil }))
+	assert.Equal(t, []string{"container"}, names(func(p *Plan, _ *RobotStatus) {
+		p.Robots[0].Nodes, p.Spec.After.SkipNodes, p.Spec.After.SkipTopics = nil, true, true
+	}))
 }

@@ -214,7 +214,7 @@ func TestAPlanKnowsWhatItReplaces(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{"station": "0"}, p.Robots[0].Groups)
 	assert.Equal(t, fleet.Image{Ref: "registry/amr:1", Digest: oldDigest}, p.Robots[0].From)
-	target := p.Target(1)
+	target := p.Target(1, RobotStatus{})
 	assert.Equal(t, Target{
 		Rollout: "ro", Generation: 7, Robot: "r2", Namespace: "/r2", Engine: "e-r2", Container: "amr",
 		Image: in.Image, Previous: oldDigest, Prune: true,

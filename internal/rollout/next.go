@@ -225,7 +225,7 @@ func (d *decider) enter(i int, s Step, format string, args ...any) {
 	old := d.robot(i)
 	rs := RobotStatus{
 		Step: s, Since: d.now, Deadline: d.deadline(s), Reason: fmt.Sprintf(format, args...),
-		Override: old.Override, Begun: old.Begun,
+		Override: old.Override, Begun: old.Begun, Was: old.Was,
 		Undo: old.Undo && (s == StepRollingBack || s == StepRolledBack),
 	}
 	if s.Bad() || s == StepRollingBack {

@@ -61,16 +61,22 @@ type RobotPlan struct {
 	To *PinnedImage `json:"to,omitempty"`
 	// Groups are the values of the labels that Spec.MaxPer names.
 	Groups map[string]string `json:"groups,omitempty"`
+	// Expect is how the robot was when the plan was made.
+	Expect
+	// Skip says why the robot is left out; empty means it takes part.
+	Skip string `json:"skip,omitempty"`
+}
+
+// Expect is what a new container is measured by: how the robot was before.
+type Expect struct {
 	// Nodes are the full names of the nodes that were there, and Topics the
-	// robot's pose topics with their rates: both are expected back.
+	// robot's topics with their rates: both are expected back.
 	Nodes  []string      `json:"nodes,omitempty"`
 	Topics []TopicExpect `json:"topics,omitempty"`
 	// Diagnosed says that the robot published diagnostics; Faults are the
 	// components that reported an error then.
 	Diagnosed bool     `json:"diagnosed,omitempty"`
 	Faults    []string `json:"faults,omitempty"`
-	// Skip says why the robot is left out; empty means it takes part.
-	Skip string `json:"skip,omitempty"`
 }
 
 // TopicExpect is a topic with the rate in Hz that it had before.
@@ -82,7 +88,7 @@ type TopicExpect struct {
 }
 
 // Target addresses one robot's replacement on its engine. All its fields come
-// from the plan, so the same target is built again after any crash.
+// from what is stored, so the same target is built again after any crash.
 type Target struct {
 	Rollout    string
 	Generation uint64
@@ -96,15 +102,24 @@ type Target struct {
 	Prune      bool   // Commit removes images that are no longer needed
 }
 
-// Target is the target for robot i of the plan.
-func (p *Plan) Target(i int) Target {
+// Target is the target for robot i of the plan, which stands at rs.
+func (p *Plan) Target(i int, rs RobotStatus) Target {
 	r := p.Robots[i]
 	return Target{
 		Rollout: p.ID, Generation: p.Generation,
 		Robot: r.Robot, Namespace: r.Namespace, Engine: r.Engine, Container: r.Container,
-		Image: *p.image(i), Previous: r.From.Digest,
+		Image: *p.image(i), Previous: r.from(rs).Digest,
 		MinFree: p.Spec.Before.MinFree, Prune: !p.Spec.KeepImages,
 	}
+}
+
+// from is what the robot ran before: when it was touched, or else when the plan
+// was made.
+func (r *RobotPlan) from(rs RobotStatus) fleet.Image {
+	if rs.Was != nil {
+		return rs.Was.Image
+	}
+	return r.From
 }
 
 // image is what robot i gets.

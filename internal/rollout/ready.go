@@ -67,15 +67,7 @@ func (d *decider) turnsBack(i int) bool {
 // midway reports whether a robot's old container is out of its place, or its
 // new one in it: then it is better to go on than to wait.
 func (p *Plan) midway(i int, f RobotFacts) bool {
-	if p.successor(i, f) != nil {
-		return true
-	}
-	for _, c := range f.Robot.Containers {
-		if c.Name == p.Robots[i].Container {
-			return false
-		}
-	}
-	return true
+	return p.successor(i, f) != nil || f.inPlace(p.Robots[i].Container) == nil
 }
 
 func later(a, b time.Time) time.Time {

@@ -103,7 +103,7 @@ func robotReport(rp RobotPlan, s Status, w Waiting) RobotReport {
 		rs = RobotStatus{Step: StepSkipped, Since: s.EndedAt, Reason: "the rollout ended before its turn"}
 	}
 	return RobotReport{
-		Robot: rp.Robot, Engine: rp.Engine, Container: rp.Container, Wave: rp.Wave, From: rp.From,
+		Robot: rp.Robot, Engine: rp.Engine, Container: rp.Container, Wave: rp.Wave, From: rp.from(rs),
 		Step: rs.Step, Since: rs.Since, Deadline: rs.Deadline, Reason: rs.Reason, Attempt: rs.Attempt,
 		Why: w.Text, Gates: w.Gates,
 	}

@@ -288,7 +288,7 @@ func (w *termWork) decide(ctx context.Context, st *Stored) (time.Time, error) {
 			w.cancelVerb(robot)
 		}
 		for _, c := range d.Commands {
-			w.start(ctx, &st.Plan, c)
+			w.start(ctx, st, c)
 		}
 		if !changed || st.Status.State.Terminal() {
 			return d.WakeAt, nil

@@ -132,7 +132,7 @@ func (s *Service) previews(ctx context.Context, p *Plan) map[string]Preview {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if v, err := s.runner.Engine.Preview(ctx, p.Target(i)); err == nil {
+			if v, err := s.runner.Engine.Preview(ctx, p.Target(i, RobotStatus{})); err == nil {
 				mu.Lock()
 				found[p.Robots[i].Robot] = v
 				mu.Unlock()

@@ -3,6 +3,8 @@ package rollout
 import (
 	"maps"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/fleet"
 )
 
 // State is where a whole rollout stands.
@@ -114,9 +116,30 @@ type RobotStatus struct {
 	FailedAt time.Time `json:"failed_at,omitzero"` // when it began to be rolled back, or failed
 	// Lost is since when its engine does not answer in the middle of a step.
 	Lost time.Time `json:"lost,omitzero"`
+	// Was is how the robot was when its replacement began. It is replaced, never
+	// changed.
+	Was *Was `json:"was,omitempty"`
 	// Begun is when its replacement was begun: something of it may be on the robot.
 	Begun time.Time `json:"begun,omitzero"`
 }
+
+// Was is how a robot was when its replacement began: what a rollback goes back to
+// and what the new container is measured by.
+type Was struct {
+	Image fleet.Image `json:"image"`
+	Found Found       `json:"found"`
+	Expect
+}
+
+// Found is how a container was found.
+type Found string
+
+// The ways to find a container.
+const (
+	FoundRunning   Found = "running" // and healthy, where it has a health check
+	FoundUnhealthy Found = "unhealthy"
+	FoundStopped   Found = "stopped"
+)
 
 // Robot is the status of a robot, StepQueued when there is no entry.
 func (s *Status) Robot(id string) RobotStatus {

@@ -48,7 +48,11 @@ func (d *decider) steerRobot(w Wish) {
 		}
 	case ActionRetry:
 		if rs.Step.Terminal() {
-			rs = RobotStatus{Step: StepQueued, Since: d.now, Reason: "tried again by " + w.because(), Override: rs.Override}
+			again := RobotStatus{Step: StepQueued, Since: d.now, Reason: "tried again by " + w.because(), Override: rs.Override}
+			if rs.Step == StepNeedsOperator { // something of it is still there
+				again.Was, again.Begun = rs.Was, rs.Begun
+			}
+			rs = again
 		} else {
 			rs.Attempt, rs.RetryAt, rs.Deadline = 0, d.now, d.deadline(rs.Step)
 		}

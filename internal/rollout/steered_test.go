@@ -76,3 +76,21 @@ func TestARollbackDuringTheReplacementHolds(t *testing.T) {
 		})
 	}
 }
+
+// A robot that needs an operator and runs the new container is verified when it
+// is tried again, as any other.
+func TestARetriedRobotThatRunsIsVerified(t *testing.T) {
+	w := newWorld(2, Spec{Waves: []Wave{"2"}, MaxFailures: Robots(2), Offline: OfflineWait})
+	w.robots["r1"].silentNew, w.robots["r2"].offline = true, true
+	w.robots["r1"].fail[VerbRollback] = []Result{{Err: "no such container", Fatal: true}}
+	w.until(t, "r1", StepNeedsOperator)
+	w.robots["r1"].silentNew = false
+	w.wish(ActionRetry, "r1", "bob", "a person has put it right")
+	w.until(t, "r1", StepVerifying)
+	w.until(t, "r1", StepDone)
+	w.robots["r2"].offline = false
+	w.wish(ActionResume, "", "bob", "")
+	w.advance(5 * time.Minute)
+	assert.Equal(t, StateCompleted, w.status.State, w.status.Reason)
+	assert.True(t, w.robots["r1"].oldGone, "its old container is removed in the end")
+}

@@ -44,11 +44,17 @@ func (d *decider) queued(i int) {
 	case rf.Claimed != "":
 		d.wait(i, nil, "rollout %s is not through with this robot", rf.Claimed)
 		d.release(i)
+	case rf.Held && d.successorRuns(i):
+		if full := d.noRoom(i, false); full != "" {
+			d.wait(i, nil, "runs the new container and is to be verified; %s", full)
+			return
+		}
+		d.enter(i, StepVerifying, "the new container runs already")
 	case rf.Held:
 		d.enter(i, StepPulling, "pulls %s", d.plan.image(i).ByDigest())
 	case rf.Busy != "":
 		d.wait(i, nil, "takes the robot's lease")
-	case d.runsAlready(i):
+	case d.runsAlready(i) && !d.successorRuns(i):
 		d.enter(i, StepSkipped, "already runs %s", d.plan.image(i).Digest)
 	case d.away(i):
 	case !d.count().room(rp.Wave, room):
@@ -64,6 +70,13 @@ func (d *decider) runsAlready(i int) bool {
 	return slices.ContainsFunc(d.fact(i).Robot.Containers, func(c fleet.Container) bool {
 		return c.Name == rp.Container && c.Image.Digest == d.plan.image(i).Digest && c.Running()
 	})
+}
+
+// successorRuns reports whether this rollout's own container runs: it is tried
+// again, and still to be verified.
+func (d *decider) successorRuns(i int) bool {
+	c := d.plan.successor(i, d.fact(i))
+	return c != nil && c.Running()
 }
 
 // away decides on a robot that is offline, as the spec has it, and reports
@@ -167,6 +180,7 @@ func (d *decider) waiting(i int) {
 		d.lock(i)
 		return
 	case worst(gates) == Pass:
+		d.learn(i)
 		d.enter(i, StepReplacing, "all gates passed")
 		return
 	}
@@ -329,7 +343,7 @@ func (d *decider) rollingBack(i int) {
 		d.put(i, rs)
 	}
 	switch {
-	case rs.Acted && d.plan.restored(d.plan.Robots[i], rf):
+	case rs.Acted && d.plan.restored(d.plan.Robots[i], rs, rf):
 		d.enter(i, StepRolledBack, "%s", rs.Reason)
 	case res != nil && res.Fatal:
 		d.enter(i, StepNeedsOperator, "%s; rolling back: %s", rs.Reason, res.Err)
@@ -338,7 +352,7 @@ func (d *decider) rollingBack(i int) {
 		d.abandonAs(i, StepNeedsOperator, "%s; not rolled back in %v: %s",
 			rs.Reason, d.limit(rs.Step), cmp.Or(rs.Error, "no answer"))
 	case rs.Acted:
-		d.wait(i, nil, "waits for the old container to run")
+		d.wait(i, nil, "waits for the old container to be as it was")
 		d.poll()
 	default:
 		d.try(i, VerbRollback, res)

@@ -38,14 +38,17 @@ func NewUndo(in UndoInput) (Plan, error) {
 		Generation: max(in.Generation, was.Generation+1), Undoes: was.ID,
 	}
 	for i := range was.Robots {
-		rp := was.Robots[i]
-		if rp.Skip != "" || in.Status.Robot(rp.Robot).Step != StepDone {
+		rp, rs := was.Robots[i], in.Status.Robot(was.Robots[i].Robot)
+		if rp.Skip != "" || rs.Step != StepDone {
 			continue
 		}
 		if other := in.Busy[rp.Robot]; other != "" {
 			return Plan{}, fmt.Errorf("robots: robot %s is in rollout %s: %w", rp.Robot, other, ErrConflict)
 		}
-		from := rp.From
+		from := rp.from(rs)
+		if rs.Was != nil {
+			rp.Expect = rs.Was.Expect
+		}
 		rp.Wave, rp.From, rp.Skip = 0, fleet.Image{Ref: was.image(i).ByDigest(), Digest: was.image(i).Digest}, ""
 		rp.To = &PinnedImage{Ref: from.Ref, Repository: repositoryOf(from.Ref), Digest: from.Digest}
 		rp.Skip = undoSkip(in, i, from)

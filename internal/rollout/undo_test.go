@@ -25,6 +25,15 @@ func undoOf(t *testing.T, spec Spec) UndoInput {
 	return UndoInput{ID: "undo", Plan: w.plan, Status: w.status, By: "bob", Generation: 8, Fleet: w.snapshot(), Busy: make(map[string]string), Now: w.now}
 }
 
+// foundWith says what a robot ran when its replacement began, whatever it was
+// when the plan was made.
+func (in *UndoInput) foundWith(robot string, image fleet.Image) {
+	rs := in.Status.Robots[robot]
+	was := *rs.Was
+	was.Image, rs.Was = image, &was
+	in.Status.Robots[robot] = rs
+}
+
 func TestTheWayBack(t *testing.T) {
 	in := undoOf(t, Spec{
 		Waves: []Wave{"1", "2", "3"}, Soak: Duration(time.Second), Approval: Approval{Before: ApproveEach},
@@ -50,7 +59,7 @@ func TestTheWayBack(t *testing.T) {
 		assert.Equal(t, newDigest, rp.From.Digest)
 		assert.Equal(t, was.Nodes, rp.Nodes, "measured by how it was then")
 		assert.Equal(t, was.Topics, rp.Topics)
-		target := p.Target(i)
+		target := p.Target(i, RobotStatus{})
 		assert.Equal(t, "registry/amr@"+oldDigest, target.Image.ByDigest())
 		assert.Equal(t, newDigest, target.Previous)
 	}
@@ -75,7 +84,7 @@ func TestWhoGoesBack(t *testing.T) {
 		}, []string{"r4"}, nil},
 		"not one that the plan left out": {func(in *UndoInput) { in.Plan.Robots[1].Skip = "is pinned" }, []string{"r1", "r3"}, nil},
 		"not one whose image had no digest": {func(in *UndoInput) {
-			in.Plan.Robots[1].From = fleet.Image{Ref: "local/amr:dev"}
+			in.foundWith("r2", fleet.Image{Ref: "local/amr:dev"})
 		}, []string{"r1", "r3"}, map[string]string{"r2": "what it ran before, local/amr:dev, has no digest"}},
 		"not one that a later rollout changed": {func(in *UndoInput) {
 			in.Fleet.Robots[1].Containers[0].Generation = 9
@@ -106,11 +115,11 @@ func TestWhoGoesBack(t *testing.T) {
 func TestEachRobotGoesBackToItsOwnImage(t *testing.T) {
 	in := undoOf(t, Spec{})
 	const another = "sha256:3333333333333333333333333333333333333333333333333333333333333333"
-	in.Plan.Robots[1].From = fleet.Image{Ref: "host:5000/fork:7", Digest: another}
+	in.foundWith("r2", fleet.Image{Ref: "host:5000/fork:7", Digest: another})
 	p, err := NewUndo(in)
 	require.NoError(t, err)
-	assert.Equal(t, "registry/amr@"+oldDigest, p.Target(0).Image.ByDigest())
-	assert.Equal(t, "host:5000/fork@"+another, p.Target(1).Image.ByDigest())
+	assert.Equal(t, "registry/amr@"+oldDigest, p.Target(0, RobotStatus{}).Image.ByDigest())
+	assert.Equal(t, "host:5000/fork@"+another, p.Target(1, RobotStatus{}).Image.ByDigest())
 }
 
 func TestARollbackIsRefused(t *testing.T) {

@@ -8,8 +8,9 @@ import (
 )
 
 // start carries out one verb in its own goroutine, which the term waits for.
-func (w *termWork) start(ctx context.Context, p *Plan, c Command) {
-	t := p.Target(c.Robot)
+func (w *termWork) start(ctx context.Context, st *Stored, c Command) {
+	p := &st.Plan
+	t := p.Target(c.Robot, st.Status.Robot(p.Robots[c.Robot].Robot))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	fl := w.robots[t.Robot]
@@ -43,14 +44,14 @@ func (w *termWork) start(ctx context.Context, p *Plan, c Command) {
 		case VerbProbe:
 			w.probe(verbCtx, t, p.Spec.After.Checks)
 		default:
-			w.act(verbCtx, p, c)
+			w.act(verbCtx, p, t, c)
 		}
 	})
 }
 
 // act calls the engine and keeps the result for the next decision.
-func (w *termWork) act(ctx context.Context, p *Plan, c Command) {
-	began, t, v := time.Now(), p.Target(c.Robot), c.Verb
+func (w *termWork) act(ctx context.Context, p *Plan, t Target, c Command) {
+	began, v := time.Now(), c.Verb
 	err := w.engineVerb(ctx, t, v, func() error { return w.ready(p, c.Robot) })
 	res := &Result{Verb: v}
 	if err != nil {

@@ -22,6 +22,7 @@ func TestWindows(t *testing.T) {
 		"at its beginning":        {[]string{"08:00-20:00"}, "", "2026-11-23T08:00:00Z", true, "2026-11-23T20:00:00Z"},
 		"a moment before":         {[]string{"08:00-20:00"}, "", "2026-11-23T07:59:59.9Z", false, "2026-11-23T08:00:00Z"},
 		"its end is outside":      {[]string{"08:00-20:00"}, "", "2026-11-23T20:00:00Z", false, "2026-11-24T08:00:00Z"},
+		"all around the clock":    {[]string{"mon 08:00-08:00"}, "", "2026-11-24T07:59:00Z", true, "2026-11-24T08:00:00Z"},
 		"the whole day":           {[]string{"00:00-24:00"}, "", "2026-11-23T23:59:59Z", true, "2026-11-24T00:00:00Z"},
 		"over midnight, before":   {[]string{"22:00-05:00"}, "", "2026-11-23T23:00:00Z", true, "2026-11-24T05:00:00Z"},
 		"over midnight, after":    {[]string{"22:00-05:00"}, "", "2026-11-24T04:59:00Z", true, "2026-11-24T05:00:00Z"},

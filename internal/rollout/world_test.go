@@ -55,6 +55,7 @@ type simRobot struct {
 	undone                             bool // rolled back, and the successor is still there
 	locked                             bool // asks not to be updated
 	deaf                               bool // a cancelled verb goes on
+	mute                               bool // has no node and no topic that is known
 	lastSeen                           time.Time
 	stopped                            bool // its container was found stopped
 	health                             string
@@ -174,7 +175,7 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 		old = *s.was
 		old.Name, old.Role, old.State = "amr", fleet.RoleCurrent, state(s.oldRuns)
 	}
-	if s.newRuns || s.newMade && !s.oldRuns {
+	if !s.undone && (s.newRuns || s.newMade && !s.oldRuns) {
 		old.Name, old.Role = "amr.previous", fleet.RolePrevious
 	}
 	if !s.oldGone {
@@ -188,12 +189,12 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 			Image:      fleet.Image{Ref: image.ByDigest(), Digest: image.Digest},
 			Generation: w.plan.Generation, Digest: image.Digest, Rollout: w.plan.ID,
 		}
-		if s.oldRuns {
+		if s.oldRuns || s.undone {
 			c.Name, c.Role = "amr.successor", fleet.RoleSuccessor
 		}
 		r.Containers = append(r.Containers, c)
 	}
-	if s.oldRuns || s.newRuns && !s.silentNew {
+	if (s.oldRuns || s.newRuns && !s.silentNew) && !s.mute {
 		r.Nodes = []fleet.Node{{Name: "driver", Namespace: "/" + id}}
 		r.Topics = []fleet.Topic{{Name: "/" + id + "/odom", Type: "nav_msgs/msg/Odometry", Hz: 10, UsualHz: 10, Last: w.now}}
 	}
