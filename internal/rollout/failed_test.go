@@ -87,3 +87,17 @@ func TestAFailedPullRollsNoGoodRobotBack(t *testing.T) {
 		assert.Equal(t, StepDone, w.status.Robot("r1").Step, on)
 	}
 }
+
+func TestTheReasonTellsTheSkipped(t *testing.T) {
+	w := newWorld(3, Spec{Offline: OfflineWait, Deadlines: Deadlines{Wait: Duration(time.Minute)}})
+	w.robots["r2"].offline = true
+	w.advance(10 * time.Minute)
+	assert.Equal(t, StateCompleted, w.status.State)
+	assert.Equal(t, "2 robots run 000000000000, 1 skipped", w.status.Reason)
+
+	w = newWorld(2, Spec{Offline: OfflineWait, Deadlines: Deadlines{Wait: Duration(time.Minute)}})
+	w.robots["r1"].offline, w.robots["r2"].offline = true, true
+	w.advance(10 * time.Minute)
+	assert.Equal(t, StateCompleted, w.status.State)
+	assert.Equal(t, "no robot was changed: 2 skipped (r1: was offline for more than 1m0s)", w.status.Reason)
+}

@@ -3,6 +3,7 @@ package rollout
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -74,7 +75,7 @@ func (d *decider) mendClocks() {
 	for id, rs := range d.s.Robots {
 		limit := d.limit(rs.Step)
 		switch rs.Step {
-		case StepWaiting:
+		case StepQueued, StepWaiting:
 			limit = time.Duration(d.plan.Spec.Deadlines.Wait)
 		case StepDone, StepFailed, StepSkipped:
 			limit = tidyFor
@@ -140,22 +141,51 @@ func (d *decider) finish() {
 		// Why it stopped was written while a rollback could still succeed.
 		d.setState(d.s.Ending, cmp.Or(e.helpless, d.s.Reason))
 	default:
-		reason := fmt.Sprintf("%d robots run %s", e.took, shortDigest(d.plan.Image.Digest))
-		if d.plan.Undoes != "" {
-			reason = fmt.Sprintf("%d robots run what they ran before rollout %s", e.took, d.plan.Undoes)
-		}
-		if e.failures > 0 {
-			reason += fmt.Sprintf(", %d failed", e.failures)
-		}
-		d.setState(StateCompleted, reason)
+		d.setState(StateCompleted, d.outcome(e))
 	}
 	d.s.EndedAt = d.now
+}
+
+// outcome is what a rollout that was carried through has come to, in words.
+func (d *decider) outcome(e census) string {
+	what := "run " + shortDigest(d.plan.Image.Digest)
+	if d.plan.Undoes != "" {
+		what = "run what they ran before rollout " + d.plan.Undoes
+	}
+	text := fmt.Sprintf("%d robots %s", e.took, what)
+	if e.took == 1 {
+		text = "1 robot " + strings.Replace(what, "run ", "runs ", 1)
+	}
+	if e.took == 0 {
+		text = "no robot was changed"
+	}
+	var rest []string
+	if e.failures > 0 {
+		rest = append(rest, fmt.Sprintf("%d failed", e.failures))
+	}
+	if e.skipped > 0 {
+		why := fmt.Sprintf("%d skipped", e.skipped)
+		if e.took == 0 {
+			why += " (" + e.firstSkip + ")"
+		}
+		rest = append(rest, why)
+	}
+	switch {
+	case len(rest) == 0:
+		return text
+	case e.took == 0:
+		return text + ": " + strings.Join(rest, ", ")
+	default:
+		return text + ", " + strings.Join(rest, ", ")
+	}
 }
 
 // census is how the robots stand when a rollout may end.
 type census struct {
 	open           int // robots that were not begun
 	took, failures int
+	skipped        int
+	firstSkip      string // the first of those, and why
 	inHand         bool   // a robot is in the middle of a step
 	untidy         bool   // a robot has something left to remove
 	helpless       string // the first robot that needs an operator
@@ -165,6 +195,7 @@ func (d *decider) census() census {
 	var e census
 	for i, rp := range d.plan.Robots {
 		if rp.Skip != "" {
+			e.skip(rp.Robot, rp.Skip)
 			continue
 		}
 		rf, rs := d.fact(i), d.robot(i)
@@ -178,6 +209,8 @@ func (d *decider) census() census {
 			e.took++
 		case rs.Step.Bad():
 			e.failures++
+		case rs.Step == StepSkipped:
+			e.skip(rp.Robot, rs.Reason)
 		}
 		e.untidy = e.untidy || rs.Step != StepQueued && !rs.Tidy || rf.Held || rf.Busy != ""
 		if rs.Step == StepNeedsOperator && e.helpless == "" {
@@ -185,6 +218,12 @@ func (d *decider) census() census {
 		}
 	}
 	return e
+}
+
+func (e *census) skip(robot, why string) {
+	if e.skipped++; e.skipped == 1 {
+		e.firstSkip = robot + ": " + why
+	}
 }
 
 // wakeBy asks for a decision at t or before.

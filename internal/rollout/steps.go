@@ -79,33 +79,6 @@ func (d *decider) successorRuns(i int) bool {
 	return c != nil && c.Running()
 }
 
-// away decides on a robot that is offline, as the spec has it, and reports
-// whether it is.
-func (d *decider) away(i int) bool {
-	rp, rf := &d.plan.Robots[i], d.fact(i)
-	if rf.Known && rf.Robot.Quality != fleet.QualityOffline && rf.Robot.Quality != fleet.QualityUnseen {
-		return false
-	}
-	seen := rf.Robot.LastSeen
-	if seen.IsZero() || seen.Before(d.facts.Since) {
-		seen = d.facts.Since
-	}
-	limit := time.Duration(d.plan.Spec.Deadlines.Wait)
-	if late := d.now.Sub(seen) > limit; late && d.plan.Spec.Offline == OfflineBlock {
-		d.pause("robot %s was offline for more than %v", rp.Robot, limit)
-	} else if late {
-		d.enter(i, StepSkipped, "was offline for more than %v", limit)
-		return true
-	}
-	if rf.Robot.LastSeen.IsZero() {
-		d.wait(i, nil, "was never seen")
-	} else {
-		d.wait(i, nil, "is offline since %s", rf.Robot.LastSeen.Format(time.RFC3339))
-	}
-	d.wakeBy(seen.Add(limit + time.Millisecond))
-	return true
-}
-
 // lock asks for the robot's lease, unless another has it and was asked just now.
 func (d *decider) lock(i int) {
 	rf := d.fact(i)
