@@ -29,6 +29,7 @@ type look struct {
 	lacks     bool      // a node does not come back
 	pinned    string
 	gone      bool // its containers are no longer there
+	slow      bool // its verbs end when the script says so
 }
 
 // at changes how robot id looks at this moment.
@@ -134,8 +135,8 @@ var states = map[string]func(s *script, r *simRobot, l *look){
 	"leased away":    func(_ *script, r *simRobot, _ *look) { r.foreign = "manager 2" },
 	"leased no more": func(_ *script, r *simRobot, _ *look) { r.foreign = "" },
 
-	"slow":  func(s *script, _ *simRobot, _ *look) { s.slow = true },
-	"quick": func(s *script, _ *simRobot, _ *look) { s.slow = false },
+	"slow":  func(_ *script, _ *simRobot, l *look) { l.slow = true },
+	"quick": func(_ *script, _ *simRobot, l *look) { l.slow = false },
 	"deaf":  func(_ *script, r *simRobot, _ *look) { r.deaf = true },
 }
 
@@ -152,11 +153,7 @@ func (s *script) robot(id, state string) error {
 		return fmt.Errorf("there is no robot %s", id)
 	}
 	if change := states[state]; change != nil {
-		s.slow = s.endings[id] == open
 		change(s, r, l)
-		if s.endings[id] = atOnce; s.slow {
-			s.endings[id] = open
-		}
 	} else if m := failsText.FindStringSubmatch(state); m != nil {
 		result := Result{Err: m[4], Fatal: m[3] != "", Stale: m[3] == "as stale"}
 		times, _ := strconv.Atoi(m[2])
@@ -178,7 +175,9 @@ func (s *script) robot(id, state string) error {
 }
 
 func (s *script) describe(r *simRobot, l *look, what, text string) {
-	text = strings.TrimSuffix(strings.TrimPrefix(text, "none"), ".")
+	if text == "none" {
+		text = ""
+	}
 	switch what {
 	case "pinned":
 		l.pinned = text

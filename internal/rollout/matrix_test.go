@@ -124,7 +124,7 @@ func arrive(t *testing.T, state string, step Step) *script {
 	case "stopping":
 		play("abort by eve")
 	case "closing":
-		s.endings["r1"], s.robots["r1"].deaf = open, true
+		s.looks["r1"].slow, s.robots["r1"].deaf = true, true
 		s.heal("r1")
 		require.True(t, s.status.Closing && !s.status.State.Terminal(), "%s: %s", step, s.status.State)
 		require.Equal(t, step, s.status.Robot("r2").Step)
@@ -231,7 +231,7 @@ func (s *script) heal(but string) {
 		if r.busy != nil {
 			s.finish(id, s.effect(id))
 		}
-		s.endings[id] = atOnce
+		s.looks[id].slow = false
 	}
 	for range 120 {
 		if s.status.State == StatePaused {

@@ -34,19 +34,9 @@ import (
 //	rollback-ended                  plans the rollback of a rollout that has ended
 type script struct {
 	*world
-	trace   trace
-	looks   map[string]*look
-	endings map[string]ending
-	slow    bool // of the robot that is told to be something
+	trace trace
+	looks map[string]*look
 }
-
-// ending is how a verb of a slow robot ends.
-type ending int
-
-const (
-	atOnce ending = iota // the robot is not slow
-	open
-)
 
 func newScript() *script { return &script{} }
 
@@ -127,7 +117,7 @@ func (s *script) fleet(text string) error {
 	}
 	s.world = newFleet(now, n)
 	s.trace.now = nil
-	s.looks, s.endings = make(map[string]*look), make(map[string]ending)
+	s.looks = make(map[string]*look)
 	for id := range s.robots {
 		s.looks[id] = &look{hz: 10, since: now}
 	}
@@ -137,11 +127,11 @@ func (s *script) fleet(text string) error {
 
 // start reads a spec as the command-line client does and begins the rollout.
 func (s *script) start(text string) error {
-	var any map[string]any
-	if err := yaml.Unmarshal([]byte(text), &any); err != nil {
+	var fields map[string]any
+	if err := yaml.Unmarshal([]byte(text), &fields); err != nil {
 		return err
 	}
-	b, err := json.Marshal(any)
+	b, err := json.Marshal(fields)
 	if err != nil {
 		return err
 	}
@@ -217,10 +207,10 @@ func (s *script) settle() {
 	for range 1000 {
 		before := s.status.clone()
 		s.decide()
-		s.trace.decision(s.world, before, s.endings)
+		s.trace.decision(s.world, before, s.looks)
 		idle := reflect.DeepEqual(before, s.status.clone())
 		for _, rp := range s.plan.Robots {
-			if s.robots[rp.Robot].busy != nil && s.endings[rp.Robot] == atOnce {
+			if s.robots[rp.Robot].busy != nil && !s.looks[rp.Robot].slow {
 				s.end(rp.Robot, nil)
 				idle = false
 			}

@@ -70,7 +70,7 @@ func (t *trace) plan(w *world) {
 }
 
 // decision tells what the last decision changed.
-func (t *trace) decision(w *world, before Status, slow map[string]ending) {
+func (t *trace) decision(w *world, before Status, looks map[string]*look) {
 	for _, refused := range w.last.Refused {
 		t.printf("refused: %s", refused)
 	}
@@ -93,7 +93,7 @@ func (t *trace) decision(w *world, before Status, slow map[string]ending) {
 		}
 	}
 	for _, c := range w.last.Commands {
-		if id := w.plan.Robots[c.Robot].Robot; slow[id] == open {
+		if id := w.plan.Robots[c.Robot].Robot; looks[id].slow {
 			t.printf("%s  %s begins", id, c.Verb)
 		}
 	}

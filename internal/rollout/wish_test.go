@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,20 +117,11 @@ func TestAReportOffersWhatIsGranted(t *testing.T) {
 		r := MakeReport(s.plan, s.status, nil)
 		for _, a := range Actions {
 			granted := CheckWish(&s.plan, &s.status, Wish{Action: a, By: "eve", Role: "engineer", Reason: "x"}) == nil
-			assert.Equal(t, contains(r.Actions, a), granted, "%s of the rollout, r2 is %s", a, step)
+			assert.Equal(t, slices.Contains(r.Actions, a), granted, "%s of the rollout, r2 is %s", a, step)
 			for _, rr := range r.Robots {
 				granted := CheckWish(&s.plan, &s.status, Wish{Action: a, Robot: rr.Robot, By: "eve", Role: "engineer", Reason: "x"}) == nil
-				assert.Equal(t, contains(rr.Actions, a), granted, "%s of %s, which is %s", a, rr.Robot, rr.Step)
+				assert.Equal(t, slices.Contains(rr.Actions, a), granted, "%s of %s, which is %s", a, rr.Robot, rr.Step)
 			}
 		}
 	}
-}
-
-func contains(actions []Action, a Action) bool {
-	for _, b := range actions {
-		if a == b {
-			return true
-		}
-	}
-	return false
 }
