@@ -28,7 +28,7 @@ func TestScenarios(t *testing.T) {
 			require.NotEmpty(t, blocks, "no block")
 			s, seen := newScript(), ""
 			for _, b := range blocks {
-				got := s.block(b.commands)
+				got := s.block(t, b.commands)
 				seen += b.head + got + "\n"
 				if !*update {
 					assert.Equal(t, b.want, got, "after\n%s", b.head)
