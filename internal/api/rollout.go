@@ -101,6 +101,7 @@ func (s *Server) steerRollout(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		Reason string `json:"reason"`
 		Robot  string `json:"robot"`
+		Wave   *int   `json:"wave"`
 	}
 	if err := readJSON(r, &body); err != nil {
 		return err
@@ -113,7 +114,7 @@ func (s *Server) steerRollout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	report, err := s.opt.Rollouts.Wish(r.Context(), id, rollout.Wish{
-		Action: action, Robot: body.Robot, By: cl.user.Name, Role: string(cl.user.Role), Reason: body.Reason,
+		Action: action, Robot: body.Robot, Wave: body.Wave, By: cl.user.Name, Role: string(cl.user.Role), Reason: body.Reason,
 	})
 	if err != nil {
 		return fmt.Errorf("%s rollout %s: %w", action, id, err)

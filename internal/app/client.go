@@ -126,12 +126,15 @@ func (c *client) rollouts(ctx context.Context) ([]rollout.Report, error) {
 	return out.Rollouts, err
 }
 
-func (c *client) wish(ctx context.Context, id string, a rollout.Action, robot, reason string) (r rollout.Report, err error) {
-	in := map[string]string{"reason": reason}
-	if robot != "" {
-		in["robot"] = robot
+func (c *client) wish(ctx context.Context, id string, w rollout.Wish) (r rollout.Report, err error) {
+	in := map[string]any{"reason": w.Reason}
+	if w.Robot != "" {
+		in["robot"] = w.Robot
 	}
-	err = c.call(ctx, http.MethodPost, "/rollouts/"+url.PathEscape(id)+"/"+string(a), in, &r)
+	if w.Wave != nil {
+		in["wave"] = *w.Wave
+	}
+	err = c.call(ctx, http.MethodPost, "/rollouts/"+url.PathEscape(id)+"/"+string(w.Action), in, &r)
 	return r, err
 }
 

@@ -119,6 +119,7 @@ func rolloutList() *cobra.Command {
 // rolloutWish is one of an operator's actions.
 func rolloutWish(a rollout.Action, short string) *cobra.Command {
 	var reason, robot string
+	var wave int
 	cmd := &cobra.Command{Use: string(a) + " ID", Args: cobra.ExactArgs(1), Short: short}
 	ofRobot := slices.Contains([]rollout.Action{rollout.ActionSkip, rollout.ActionRetry, rollout.ActionOverride}, a)
 	switch {
@@ -126,6 +127,8 @@ func rolloutWish(a rollout.Action, short string) *cobra.Command {
 		cmd.Use, cmd.Args = cmd.Use+" ROBOT", cobra.ExactArgs(2)
 	case a == rollout.ActionRollback:
 		cmd.Flags().StringVar(&robot, "robot", "", "this robot alone")
+	case a == rollout.ActionApprove:
+		cmd.Flags().IntVar(&wave, "wave", 0, "the wave that you looked at (default the one that waits now)")
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for those who watch and for the audit log")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -136,7 +139,11 @@ func rolloutWish(a rollout.Action, short string) *cobra.Command {
 		if ofRobot {
 			robot = args[1]
 		}
-		r, err := c.wish(cmd.Context(), args[0], a, robot, reason)
+		w := rollout.Wish{Action: a, Robot: robot, Reason: reason}
+		if cmd.Flags().Changed("wave") {
+			w.Wave = &wave
+		}
+		r, err := c.wish(cmd.Context(), args[0], w)
 		if err != nil {
 			return err
 		}

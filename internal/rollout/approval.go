@@ -83,13 +83,20 @@ func (s *Status) wantsApproval(p *Plan, wave int) bool {
 		!slices.ContainsFunc(s.Approved, func(a Approved) bool { return a.Wave == wave })
 }
 
-// nextApproval is the first wave that waits for an approval; ok is false when
-// none does.
+// nextApproval is the wave that waits for an approval: the next to open, once
+// every robot of those before it has ended. ok is false when none does.
 func (s *Status) nextApproval(p *Plan) (wave int, ok bool) {
-	for w := range p.Waves {
-		if s.wantsApproval(p, w) {
-			return w, true
+	open := s.openWave(p)
+	return open, open < p.Waves && s.wantsApproval(p, open)
+}
+
+// openWave is the first wave with a robot that has not ended.
+func (s *Status) openWave(p *Plan) int {
+	open := p.Waves
+	for _, r := range p.Robots {
+		if r.Skip == "" && r.Wave < open && !s.Robot(r.Robot).Step.Terminal() {
+			open = r.Wave
 		}
 	}
-	return 0, false
+	return open
 }

@@ -122,12 +122,7 @@ type Hold struct {
 // Needed reports whether a decision may depend on what is known of robot i: one
 // that has ended for good does not, nor one whose wave is far away.
 func Needed(p *Plan, s *Status) func(i int) bool {
-	open := p.Waves
-	for _, r := range p.Robots {
-		if r.Skip == "" && r.Wave < open && !s.Robot(r.Robot).Step.Terminal() {
-			open = r.Wave
-		}
-	}
+	open := s.openWave(p)
 	return func(i int) bool {
 		r := &p.Robots[i]
 		if r.Skip != "" {

@@ -264,3 +264,28 @@ func TestAQueuedRolloutLeavesTheRobotInHandAlone(t *testing.T) {
 		assert.Equal(t, []string{"amr"}, h.fleet.Containers("r1"))
 	})
 }
+
+// An approval without a wave is one of the wave that waits when it is asked for.
+func TestTheServiceSaysWhichWaveIsApproved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, 2, 1)
+		defer h.close()
+		r, err := h.service.Start(t.Context(), rollout.Spec{
+			Image: "registry/amr:2", Robots: "all", Approval: rollout.Approval{Before: rollout.ApproveEach},
+		}, "ada", false)
+		require.NoError(t, err)
+		for range 2 { // at one moment
+			_, err = h.service.Wish(t.Context(), r.ID, rollout.Wish{Action: rollout.ActionApprove, By: "bob", Role: "engineer"})
+			require.NoError(t, err)
+		}
+		time.Sleep(time.Minute)
+		r, err = h.service.Get(t.Context(), r.ID)
+		require.NoError(t, err)
+		require.NotNil(t, r.Approval)
+		assert.Equal(t, 1, *r.Approval)
+		assert.Equal(t, []string{rollouttest.OldDigest}, h.fleet.Running("r2"))
+		_, err = h.service.Wish(t.Context(), r.ID, rollout.Wish{Action: rollout.ActionApprove, By: "bob", Role: "engineer"})
+		require.NoError(t, err)
+		assert.Equal(t, rollout.StateCompleted, h.await(r.ID).State)
+	})
+}

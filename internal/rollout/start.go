@@ -176,6 +176,9 @@ func (s *Service) Wish(ctx context.Context, id string, w Wish) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("read rollout %s: %w", id, err)
 	}
+	if wave, waits := st.Status.nextApproval(&st.Plan); waits && w.Action == ActionApprove && w.Wave == nil {
+		w.Wave = &wave // the one that waits now, not when the wish is taken in
+	}
 	if err := CheckWish(&st.Plan, &st.Status, w); err != nil {
 		return Report{}, err
 	}

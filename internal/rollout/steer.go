@@ -30,8 +30,7 @@ func (d *decider) takeWish(w Wish) {
 		d.stop(StateRolledBack, "rolled back by "+w.because())
 		d.s.Undo = UndoAll
 	case ActionApprove:
-		wave, _ := d.s.nextApproval(d.plan)
-		d.s.Approved = append(d.s.Approved[:len(d.s.Approved):len(d.s.Approved)], Approved{Wave: wave, By: w.By, At: w.At})
+		d.s.Approved = append(d.s.Approved[:len(d.s.Approved):len(d.s.Approved)], Approved{Wave: *w.Wave, By: w.By, At: w.At})
 	case ActionSkip, ActionRetry, ActionOverride: // about a robot
 	}
 }

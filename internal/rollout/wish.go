@@ -12,6 +12,7 @@ type Wish struct {
 	Seq    uint64    `json:"seq"`
 	Action Action    `json:"action"`
 	Robot  string    `json:"robot,omitempty"` // for skip, retry, override; a rollback of one robot
+	Wave   *int      `json:"wave,omitempty"`  // for approve: the one that the person looked at
 	By     string    `json:"by"`
 	Role   string    `json:"role"` // of By, at the time
 	Reason string    `json:"reason,omitempty"`
@@ -79,6 +80,10 @@ const maxReason = 1000
 func checkApproval(p *Plan, s *Status, w Wish) error {
 	a := p.Spec.Approval
 	switch wave, _ := s.nextApproval(p); {
+	case w.Wave == nil:
+		return fieldErrorf("wave", "is missing: say which wave is approved")
+	case *w.Wave != wave:
+		return fmt.Errorf("approve wave %d: it is wave %d that waits now: %w", *w.Wave, wave, ErrConflict)
 	case !a.mayApprove(w.Role):
 		return fmt.Errorf("approve wave %d: %s is %s, and the plan asks for %s: %w", wave, w.By, w.Role, a.least(), ErrForbidden)
 	case a.OtherPerson && w.By == p.CreatedBy:

@@ -261,7 +261,11 @@ func (w *world) decide() {
 // wish adds an operator's wish.
 func (w *world) wish(a Action, robot, by, reason string) {
 	w.seq++
-	w.wishes = append(w.wishes, Wish{Seq: w.seq, Action: a, Robot: robot, By: by, Role: "engineer", Reason: reason, At: w.now})
+	wi := Wish{Seq: w.seq, Action: a, Robot: robot, By: by, Role: "engineer", Reason: reason, At: w.now}
+	if wave, waits := w.status.nextApproval(&w.plan); waits && a == ActionApprove {
+		wi.Wave = &wave // as the service does
+	}
+	w.wishes = append(w.wishes, wi)
 }
 
 func (w *world) note(before Status) {

@@ -113,8 +113,8 @@ export const api = {
   rollout: (rollout: string) => call<Rollout>("GET", `/rollouts/${id(rollout)}`),
   previewRollout: (spec: RolloutSpec) => call<Rollout>("POST", "/rollouts?dry_run=1", spec),
   startRollout: (spec: RolloutSpec) => call<Rollout>("POST", "/rollouts", spec),
-  act: (rollout: string, action: RolloutAction, reason: string, robot?: string) =>
-    call<Rollout>("POST", `/rollouts/${id(rollout)}/${action}`, robot === undefined ? { reason } : { reason, robot }),
+  act: (rollout: string, action: RolloutAction, reason: string, robot?: string, wave?: number) =>
+    call<Rollout>("POST", `/rollouts/${id(rollout)}/${action}`, { reason, robot, wave }),
   locks: () => call<{ locks: Lock[] }>("GET", "/locks"),
   lock: (robot: string, reason: string) => call<{ locks: Lock[] }>("POST", `/robots/${id(robot)}/lock`, { reason }),
   unlock: (robot: string) => call<{ locks: Lock[] }>("POST", `/robots/${id(robot)}/unlock`),

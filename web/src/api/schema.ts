@@ -1779,6 +1779,8 @@ export interface operations {
                     reason?: string;
                     /** @description A robot's id; absent for the whole rollout */
                     robot?: string;
+                    /** @description The wave to approve; without it the one that waits when this is asked */
+                    wave?: number;
                 };
             };
         };
