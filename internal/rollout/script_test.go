@@ -31,7 +31,7 @@ import (
 //	lose-lease r1, domain down, clock -1h
 //	elsewhere r6 in other, station=0    another rollout has r6 down; none ends that
 //	lock r1 by bob: reason          an operator's lock, unlock takes it away
-//	pause, resume, abort, rollback [r1], skip r1, retry r1, override r1, approve; by bob as operator: reason
+//	pause, resume, abort, rollback [r1], skip r1, retry r1, override r1, approve [1]; by bob as operator: reason
 //	show                            how all robots stand, and what an operator may do
 //	rollback-ended                  plans the rollback of a rollout that has ended
 type script struct {
@@ -307,14 +307,23 @@ func (s *script) want(action, text string) error {
 	if !hasRole {
 		role = "engineer"
 	}
-	s.seq++
-	w := Wish{Seq: s.seq, Action: Action(action), By: by, Role: role, Reason: reason, At: s.now}
-	w.Robot = subject
-	if err := CheckWish(&s.plan, &s.status, w); err != nil {
-		s.trace.printf("refused: %v", err)
-		return nil
+	for name := range strings.SplitSeq(by, " and ") { // at the same moment
+		w := Wish{Action: Action(action), Robot: subject, By: name, Role: role, Reason: reason, At: s.now}
+		if w.Action == ActionApprove {
+			wave, _ := s.status.nextApproval(&s.plan)
+			if subject != "" {
+				wave, _ = strconv.Atoi(subject)
+			}
+			w.Robot, w.Wave = "", &wave
+		}
+		if err := CheckWish(&s.plan, &s.status, w); err != nil {
+			s.trace.printf("refused: %v", err)
+			continue
+		}
+		s.seq++
+		w.Seq = s.seq
+		s.wishes = append(s.wishes, w)
 	}
-	s.wishes = append(s.wishes, w)
 	s.settle()
 	return nil
 }

@@ -71,11 +71,11 @@ func (t *trace) plan(w *world) {
 
 // decision tells what the last decision changed.
 func (t *trace) decision(w *world, before Status, looks map[string]*look) {
-	for _, refused := range w.last.Refused {
-		t.printf("refused: %s", refused)
-	}
 	for _, a := range w.status.Approved[min(len(before.Approved), len(w.status.Approved)):] {
 		t.printf("wave %d is approved by %s", a.Wave, a.By)
+	}
+	for _, refused := range w.last.Refused {
+		t.printf("refused: %s", refused)
 	}
 	if before.State != w.status.State {
 		t.printf("the rollout is %s: %s", w.status.State, w.status.Reason)

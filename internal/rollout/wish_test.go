@@ -29,7 +29,7 @@ func TestWhoMayApprove(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(2, Spec{Approval: test.approval})
-			wish := Wish{Action: ActionApprove, By: test.by, Role: test.role}
+			wish := Wish{Action: ActionApprove, Wave: of(0), By: test.by, Role: test.role}
 			err := CheckWish(&w.plan, &w.status, wish)
 			if test.refused == "" {
 				assert.NoError(t, err)
@@ -45,18 +45,23 @@ func TestWhichWavesWaitForAnApproval(t *testing.T) {
 	for before, want := range map[ApprovalPoint][]int{
 		ApproveNone: nil, ApproveCanary: {0}, ApproveFleet: {1}, ApproveEach: {0, 1, 2},
 	} {
-		p := Plan{Waves: 3, Spec: Spec{Approval: Approval{Before: before}}}
-		var s Status
+		p := Plan{Waves: 3, Spec: Spec{Approval: Approval{Before: before}}, Robots: []RobotPlan{
+			{Robot: "r1"}, {Robot: "r2", Wave: 1}, {Robot: "r3", Wave: 2}, {Robot: "r4", Skip: "is pinned"},
+		}}
+		s := Status{Robots: make(map[string]RobotStatus)}
 		var waves []int
-		for {
-			w, waits := s.nextApproval(&p)
-			if !waits {
-				break
+		for _, robot := range []string{"r1", "r2", "r3"} { // each ends in its turn
+			if w, waits := s.nextApproval(&p); waits {
+				waves = append(waves, w)
+				s.Approved = append(s.Approved, Approved{Wave: w})
 			}
-			waves = append(waves, w)
-			s.Approved = append(s.Approved, Approved{Wave: w})
+			w, waits := s.nextApproval(&p)
+			assert.False(t, waits, "wave %d is not the next to open", w)
+			s.Robots[robot] = RobotStatus{Step: StepDone}
 		}
 		assert.Equal(t, want, waves, "approval.before %q", before)
+		_, waits := s.nextApproval(&p)
+		assert.False(t, waits, "all have ended")
 	}
 }
 
@@ -73,9 +78,10 @@ func TestAWishThatMakesNoSenseNamesItsField(t *testing.T) {
 		"override without a robot": {Wish{Action: ActionOverride}, "robot"},
 		"pause of one robot":       {Wish{Action: ActionPause, Robot: "r1"}, "robot"},
 		"override without why":     {Wish{Action: ActionOverride, Robot: "r1"}, "reason"},
+		"approve what":             {Wish{Action: ActionApprove, By: "bob", Role: "engineer"}, "wave"},
 		"a book for a reason":      {Wish{Action: ActionPause, Reason: strings.Repeat("x", maxReason+1)}, "reason"},
 	} {
-		w := newWorld(1, Spec{})
+		w := newWorld(1, Spec{Approval: Approval{Before: ApproveEach}})
 		err := CheckWish(&w.plan, &w.status, test.wish)
 		var field *FieldError
 		if assert.True(t, errors.As(err, &field), "%s: %v", name, err) {
@@ -104,9 +110,9 @@ func TestAWishIsTakenInOnce(t *testing.T) {
 
 func TestAnApprovalSaysWhoAndWhen(t *testing.T) {
 	w := newWorld(2, Spec{Approval: Approval{Before: ApproveCanary}})
-	d := Next(w.plan, w.status, []Wish{{Seq: 1, Action: ActionApprove, By: "bob", Role: "engineer", At: t0}}, w.facts(), w.now)
+	d := Next(w.plan, w.status, []Wish{{Seq: 1, Action: ActionApprove, Wave: of(0), By: "bob", Role: "engineer", At: t0}}, w.facts(), w.now)
 	assert.Equal(t, []Approved{{Wave: 0, By: "bob", At: t0}}, d.Status.Approved)
-	err := CheckWish(&w.plan, &d.Status, Wish{Action: ActionApprove, By: "bob", Role: "engineer"})
+	err := CheckWish(&w.plan, &d.Status, Wish{Action: ActionApprove, Wave: of(0), By: "bob", Role: "engineer"})
 	assert.ErrorIs(t, err, ErrConflict, "no other wave waits for one")
 }
 
@@ -116,7 +122,8 @@ func TestAReportOffersWhatIsGranted(t *testing.T) {
 		s := arrive(t, "running", step)
 		r := MakeReport(s.plan, s.status, nil)
 		for _, a := range Actions {
-			granted := CheckWish(&s.plan, &s.status, Wish{Action: a, By: "eve", Role: "engineer", Reason: "x"}) == nil
+			wave, _ := s.status.nextApproval(&s.plan)
+			granted := CheckWish(&s.plan, &s.status, Wish{Action: a, Wave: &wave, By: "eve", Role: "engineer", Reason: "x"}) == nil
 			assert.Equal(t, slices.Contains(r.Actions, a), granted, "%s of the rollout, r2 is %s", a, step)
 			for _, rr := range r.Robots {
 				granted := CheckWish(&s.plan, &s.status, Wish{Action: a, Robot: rr.Robot, By: "eve", Role: "engineer", Reason: "x"}) == nil
