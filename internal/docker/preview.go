@@ -45,13 +45,16 @@ func (w *work) preview(ctx context.Context, p *rollout.Preview) (err error) {
 		p.Need = w.need()
 	}
 	f, err := w.family(ctx)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case f.place == nil:
-		return w.missing(f)
 	}
-	o, err := w.original(ctx, f.place)
+	old := f.place
+	if old == nil {
+		if old, err = w.leftBehind(f); err != nil {
+			return err
+		}
+	}
+	o, err := w.original(ctx, old)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,9 @@ func (w *work) prepare(ctx context.Context, f *family) (next, old *member, err e
 	case f.prev != nil:
 		old = f.prev
 	default:
-		return nil, nil, w.missing(f)
+		if old, err = w.leftBehind(f); err != nil {
+			return nil, nil, err
+		}
 	}
 	// The image is here since the pull; when it was removed meanwhile it is better
 	// to fetch it now than to learn it with the robot down.
@@ -107,14 +109,32 @@ func (w *work) surplus(ctx context.Context, f *family) error {
 	return w.remove(ctx, f.next, true)
 }
 
-// missing says why there is no container to replace.
-func (w *work) missing(f *family) error {
-	for _, m := range f.lower {
-		if m.slot == slotPrevious {
-			return rollout.Fatal(fmt.Errorf("container %s is not there, but %s is: an earlier rollout was left unfinished; roll that one back first", w.t.Container, m.name))
+// leftBehind is the old container of an earlier rollout that was left with an
+// empty place: its replacement and its rollback had failed. Its successor is still
+// there and tells how the old one was; while that one runs, nothing is done.
+func (w *work) leftBehind(f *family) (*member, error) {
+	var old, next *member
+	for i := range f.lower {
+		m := &f.lower[i]
+		switch {
+		case m.runs():
+			return nil, rollout.Fatal(fmt.Errorf("container %s is not there, but %s runs: an earlier rollout was left unfinished; stop that one first", w.t.Container, m.name))
+		case m.slot == slotPrevious && (old == nil || m.generation > old.generation):
+			old = m
 		}
 	}
-	return rollout.Fatal(fmt.Errorf("container %s is not on engine %s", w.t.Container, w.endpoint.Name))
+	if old == nil {
+		return nil, rollout.Fatal(fmt.Errorf("container %s is not on engine %s", w.t.Container, w.endpoint.Name))
+	}
+	for i := range f.lower {
+		if m := &f.lower[i]; m.slot != slotPrevious && m.generation == old.generation {
+			next = m
+		}
+	}
+	if next == nil {
+		return nil, rollout.Fatal(fmt.Errorf("container %s is not there, but %s is, and nothing tells its restart policy: rename and start it first", w.t.Container, old.name))
+	}
+	return old, nil
 }
 
 // takeOver stops the old container and starts the successor in its place. old

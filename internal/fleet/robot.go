@@ -122,6 +122,8 @@ type Node struct {
 	Namespace string `json:"namespace"`
 	Enclave   string `json:"enclave,omitempty"`
 	Host      string `json:"host,omitempty"`
+	// Since is when its participant was discovered, by receive time.
+	Since time.Time `json:"-"`
 }
 
 // FullName is the node's fully qualified name, "/robot1/driver".

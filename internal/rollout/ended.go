@@ -7,6 +7,8 @@ import "time"
 func (d *decider) ended(i int) {
 	rs := d.robot(i)
 	switch {
+	case rs.Step == StepNeedsOperator && rs.Undo && !d.s.Closing:
+		d.undo(i)
 	case d.plan.Robots[i].Skip != "" || rs.Tidy:
 		d.release(i)
 	case rs.Step == StepDone && d.undoes(i):

@@ -131,6 +131,8 @@ func Needed(p *Plan, s *Status) func(i int) bool {
 		switch rs := s.Robot(r.Robot); {
 		case rs.Step == StepQueued:
 			return r.Wave <= open+1
+		case rs.Step == StepNeedsOperator:
+			return rs.Undo
 		case rs.Step == StepDone && !rs.Tidy:
 			return s.Closing || s.Undo != UndoNone || rs.Undo || p.Spec.Soak > 0
 		default:

@@ -13,7 +13,7 @@ func (d *decider) after(i int) []Gate {
 	p, want, rs, f := d.plan, d.expected(i), d.robot(i), d.fact(i)
 	gates := []Gate{p.containerGate(i, rs, f, d.now)}
 	if len(want.Nodes) > 0 {
-		gates = append(gates, nodesGate(want, f, d.facts))
+		gates = append(gates, d.nodesGate(want, rs, f))
 	}
 	for _, t := range want.Topics {
 		gates = append(gates, p.topicGate(t, rs, f, d.facts, d.now))
@@ -127,21 +127,42 @@ func (p *Plan) restored(rp RobotPlan, rs RobotStatus, f RobotFacts) bool {
 	}
 }
 
-func nodesGate(want *Expect, f RobotFacts, facts Facts) Gate {
+// ghostFor is how long a process that was killed may stay in the graph: the
+// lease of its participant (Cyclone DDS 10 s, Fast DDS 20 s).
+const ghostFor = 20 * time.Second
+
+// nodesGate asks that the nodes are back. One that was discovered before the
+// replacement began may be the old container's; it counts once it has outlived
+// that one's lease: then another process has it.
+func (d *decider) nodesGate(want *Expect, rs RobotStatus, f RobotFacts) Gate {
 	const name = "nodes"
-	if !facts.DomainOK {
+	if !d.facts.DomainOK {
 		return gate(name, Inconclusive, "the ROS domain does not answer")
 	}
-	var missing []string
+	ghosts := rs.Step == StepVerifying && d.now.Sub(rs.Since) < min(ghostFor, d.limit(rs.Step)/2)
+	var missing, old []string
 	for _, name := range want.Nodes {
-		if !slices.ContainsFunc(f.Robot.Nodes, func(n fleet.Node) bool { return n.FullName() == name }) {
+		there, sure := false, false
+		for _, n := range f.Robot.Nodes {
+			if n.FullName() == name {
+				there, sure = true, sure || !ghosts || n.Since.After(rs.Begun)
+			}
+		}
+		switch {
+		case !there:
 			missing = append(missing, name)
+		case !sure:
+			old = append(old, name)
 		}
 	}
-	if len(missing) > 0 {
+	switch {
+	case len(missing) > 0:
 		return gate(name, Fail, "not in the graph: %s", strings.Join(missing, ", "))
+	case len(old) > 0:
+		return gate(name, Inconclusive, "may be the old container's: %s", strings.Join(old, ", "))
+	default:
+		return gate(name, Pass, "all %d nodes are in the graph", len(want.Nodes))
 	}
-	return gate(name, Pass, "all %d nodes are in the graph", len(want.Nodes))
 }
 
 func (p *Plan) topicGate(want TopicExpect, rs RobotStatus, f RobotFacts, facts Facts, now time.Time) Gate {

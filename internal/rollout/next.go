@@ -201,7 +201,7 @@ func (d *decider) census() census {
 		rf, rs := d.fact(i), d.robot(i)
 		e.inHand = e.inHand || rs.Step != StepQueued && !rs.Step.Terminal() ||
 			!d.s.Closing && (rf.Held || rf.Busy != "" || rs.Step == StepDone && (d.undoes(i) || d.soaking(i)) ||
-				rs.Step == StepRolledBack && !rs.Tidy)
+				rs.Step == StepRolledBack && !rs.Tidy || rs.Step == StepNeedsOperator && rs.Undo)
 		switch {
 		case rs.Step == StepQueued:
 			e.open++

@@ -66,6 +66,9 @@ func (s Step) Bad() bool {
 	return s == StepRolledBack || s == StepFailed || s == StepNeedsOperator
 }
 
+// changed reports whether a robot that ended so may not be as it was before.
+func (s Step) changed() bool { return s == StepDone || s == StepNeedsOperator }
+
 // Status is how far a rollout came. Only Next makes a new one.
 type Status struct {
 	Version   int       `json:"version"` // of this format: 1

@@ -202,6 +202,7 @@ func (d *decider) replacing(i int) {
 	switch {
 	case res != nil && res.Stale:
 		d.enter(i, StepFailed, "%s", res.Err)
+	case d.givesUp(i):
 	case d.undoes(i): // also when it has succeeded meanwhile
 		d.abandonAs(i, StepRollingBack, "%s", d.undoReason(rs))
 	case res != nil && res.Err == "":
@@ -245,10 +246,17 @@ func (d *decider) failed(i int, format string, args ...any) {
 // verifying asks that all gates pass for a whole window without a break. At
 // the deadline a failed gate rolls back; mere ignorance asks a person.
 func (d *decider) verifying(i int) {
-	rp, rs := &d.plan.Robots[i], d.robot(i)
-	if d.undoes(i) {
+	rp, rs := &d.plan.Robots[i], d.reached(i)
+	switch {
+	case d.givesUp(i):
+		return
+	case d.undoes(i):
 		d.abandonAs(i, StepRollingBack, "%s", d.undoReason(rs))
 		return
+	}
+	if rs.Lost.IsZero() && d.fact(i).Engine.State != fleet.EngineUp {
+		rs.Lost = d.now
+		d.put(i, rs)
 	}
 	d.probe(i)
 	gates := d.after(i)
@@ -316,6 +324,7 @@ func (d *decider) rollingBack(i int) {
 		d.put(i, rs)
 	}
 	switch {
+	case d.givesUp(i):
 	case rs.Acted && d.plan.restored(d.plan.Robots[i], rs, rf):
 		d.enter(i, StepRolledBack, "%s", rs.Reason)
 	case res != nil && res.Fatal:

@@ -27,6 +27,17 @@ func (d *decider) unreachable(i int) bool {
 	return true
 }
 
+// givesUp leaves a robot to an operator when a person has given it up, whose
+// engine does not answer in the middle of a step.
+func (d *decider) givesUp(i int) bool {
+	rs := d.robot(i)
+	if rs.Skip == "" {
+		return false
+	}
+	d.abandonAs(i, StepNeedsOperator, "given up while it was %s: %s", rs.Step, rs.Skip)
+	return true
+}
+
 // reached begins a step's time again when the robot's engine answers again.
 func (d *decider) reached(i int) RobotStatus {
 	rs := d.robot(i)

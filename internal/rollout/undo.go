@@ -39,7 +39,7 @@ func NewUndo(in UndoInput) (Plan, error) {
 	}
 	for i := range was.Robots {
 		rp, rs := was.Robots[i], in.Status.Robot(was.Robots[i].Robot)
-		if rp.Skip != "" || rs.Step != StepDone {
+		if rp.Skip != "" || !rs.Step.changed() {
 			continue
 		}
 		if other := in.Busy[rp.Robot]; other != "" {
@@ -78,7 +78,12 @@ func undoSkip(in UndoInput, i int, from fleet.Image) string {
 			continue
 		}
 		for _, c := range r.Containers {
-			if c.Name == rp.Container && c.Generation != in.Plan.Generation {
+			left := in.Status.Robot(rp.Robot).Step == StepNeedsOperator
+			switch {
+			case c.Name != rp.Container || c.Generation == in.Plan.Generation:
+			case left && c.Image.Digest == from.Digest && c.Running():
+				return "already runs " + from.Digest
+			case !left || c.Generation > in.Plan.Generation:
 				return "a later rollout has changed it"
 			}
 		}

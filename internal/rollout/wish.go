@@ -147,7 +147,7 @@ func actions(p *Plan, s *Status) []Action {
 // touched reports whether a robot has been changed and still is.
 func (p *Plan) touched(s *Status) bool {
 	return slices.ContainsFunc(p.Robots, func(r RobotPlan) bool {
-		return r.Skip == "" && s.Robot(r.Robot).Step == StepDone
+		return r.Skip == "" && s.Robot(r.Robot).Step.changed()
 	})
 }
 
@@ -168,10 +168,15 @@ func robotActions(p *Plan, s *Status, i int) []Action {
 			can = append(can, ActionOverride)
 		}
 		return can
-	case StepReplacing, StepVerifying:
-		return []Action{ActionRetry, ActionRollback}
-	case StepRollingBack:
-		return []Action{ActionRetry}
+	case StepReplacing, StepVerifying, StepRollingBack:
+		can := []Action{ActionRetry}
+		if rs.Step != StepRollingBack {
+			can = append(can, ActionRollback)
+		}
+		if !rs.Lost.IsZero() {
+			can = append(can, ActionSkip) // give up: its engine may never answer again
+		}
+		return can
 	case StepDone:
 		return []Action{ActionRollback}
 	case StepFailed, StepRolledBack, StepSkipped, StepNeedsOperator:
@@ -180,7 +185,7 @@ func robotActions(p *Plan, s *Status, i int) []Action {
 			can = append(can, ActionRetry)
 		}
 		if rs.Step == StepNeedsOperator {
-			can = append(can, ActionSkip) // a person has put it right
+			can = append(can, ActionSkip, ActionRollback) // a person has put it right, or wants it tried again
 		}
 		return can
 	default:

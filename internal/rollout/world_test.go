@@ -55,6 +55,7 @@ type simRobot struct {
 	undone                             bool // rolled back, and the successor is still there
 	locked                             bool // asks not to be updated
 	deaf                               bool // a cancelled verb goes on
+	ghost                              bool // its old nodes stay in the graph
 	mute                               bool // has no node and no topic that is known
 	lastSeen                           time.Time
 	stopped                            bool // its container was found stopped
@@ -194,8 +195,11 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 		}
 		r.Containers = append(r.Containers, c)
 	}
-	if (s.oldRuns || s.newRuns && !s.silentNew) && !s.mute {
-		r.Nodes = []fleet.Node{{Name: "driver", Namespace: "/" + id}}
+	if (s.oldRuns || s.newRuns && !s.silentNew || s.ghost) && !s.mute {
+		r.Nodes = []fleet.Node{{Name: "driver", Namespace: "/" + id, Since: t0.Add(-time.Hour)}}
+		if s.newRuns && !s.silentNew {
+			r.Nodes[0].Since = s.newSince.Add(time.Millisecond)
+		}
 		r.Topics = []fleet.Topic{{Name: "/" + id + "/odom", Type: "nav_msgs/msg/Odometry", Hz: 10, UsualHz: 10, Last: w.now}}
 	}
 	if w.look != nil {

@@ -145,8 +145,13 @@ func (f *Follower) discover(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		now := time.Now()
 		f.mu.Lock()
 		for _, fact := range facts {
+			if p, ok := fact.(ParticipantFact); ok {
+				p.Since = now
+				fact = p
+			}
 			f.graph.Apply(fact)
 			switch fact := fact.(type) {
 			case ParticipantFact:

@@ -1,6 +1,9 @@
 package ros
 
-import "maps"
+import (
+	"maps"
+	"time"
+)
 
 // Limits bound what a Graph keeps, whatever a hostile peer announces.
 type Limits struct {
@@ -36,6 +39,7 @@ type Graph struct {
 type participant struct {
 	enclave, host string
 	nodes         []NodeEntities
+	since         time.Time
 }
 
 // Endpoint is a reader or writer as discovery told of it.
@@ -97,7 +101,7 @@ func (g *Graph) applyParticipant(f ParticipantFact) {
 			g.refused["participants"]++
 			return
 		}
-		p = &participant{nodes: g.early[f.GUID]}
+		p = &participant{nodes: g.early[f.GUID], since: f.Since}
 		delete(g.early, f.GUID)
 		g.participants[f.GUID] = p
 	}

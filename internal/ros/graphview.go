@@ -24,7 +24,7 @@ func (g *Graph) Nodes() []NodeView {
 	var all []NodeView
 	for id, p := range g.participants {
 		for _, n := range p.nodes {
-			v := NodeView{Node: fleet.Node{Name: n.Name, Namespace: n.Namespace, Enclave: p.enclave, Host: p.host}, Participant: id}
+			v := NodeView{Node: fleet.Node{Name: n.Name, Namespace: n.Namespace, Enclave: p.enclave, Host: p.host, Since: p.since}, Participant: id}
 			g.attach(&v, n)
 			all = append(all, v)
 		}
@@ -68,7 +68,7 @@ func (g *Graph) attach(v *NodeView, n NodeEntities) {
 func (g *Graph) names(visit func(fleet.Node)) {
 	for _, p := range g.participants {
 		for _, n := range p.nodes {
-			visit(fleet.Node{Name: n.Name, Namespace: n.Namespace, Enclave: p.enclave, Host: p.host})
+			visit(fleet.Node{Name: n.Name, Namespace: n.Namespace, Enclave: p.enclave, Host: p.host, Since: p.since})
 		}
 	}
 }

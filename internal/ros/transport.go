@@ -114,6 +114,7 @@ type ParticipantFact struct {
 	UserData string        // "enclave=/;"
 	Host     string        // address or host name where known
 	Lease    time.Duration // 0 where unknown
+	Since    time.Time     // when it was discovered; the Follower fills it in
 }
 
 // EndpointFact says that a reader or writer is there (or changed), or has gone.

@@ -15,6 +15,8 @@ type robot struct {
 	id         string
 	containers []*container
 	images     map[string]bool
+	publisher  *container           // whose nodes are in the graph
+	since      time.Time            // since when they are
 	late       []func(*robot) error // what a hung engine was asked to do
 }
 
@@ -50,8 +52,16 @@ func (r *robot) named(name string) *container {
 	return nil
 }
 
-func (r *robot) publishes() bool {
-	return slices.ContainsFunc(r.containers, func(c *container) bool { return c.running && c.digest != BadDigest })
+func (r *robot) publishes() bool { return r.publishing() != nil }
+
+// publishing is the container whose process publishes.
+func (r *robot) publishing() *container {
+	for _, c := range r.containers {
+		if c.running && c.digest != BadDigest {
+			return c
+		}
+	}
+	return nil
 }
 
 func (r *robot) rename(c *container, name string) error {
@@ -108,13 +118,16 @@ func (r *robot) observations(now time.Time) []fleet.Observation {
 	seen := []fleet.Observation{o}
 	topic := fleet.Topic{Name: at.Namespace + "/odom", Type: "nav_msgs/msg/Odometry", UsualHz: 10}
 	var nodes []fleet.Node
-	if r.publishes() {
+	if p := r.publishing(); p != r.publisher {
+		r.publisher, r.since = p, now
+	}
+	if r.publisher != nil {
 		p := fleet.Pose{Receive: now}
 		if r.Moving {
 			p.Speed = 1
 		}
 		seen = append(seen, fleet.PoseObserved{At: at, Pose: p})
-		nodes = []fleet.Node{{Name: "driver", Namespace: at.Namespace}}
+		nodes = []fleet.Node{{Name: "driver", Namespace: at.Namespace, Since: r.since}}
 		topic.Hz, topic.Last = 10, now
 	}
 	return append(seen,
