@@ -70,14 +70,44 @@ func TestTheContainerGate(t *testing.T) {
 }
 
 func TestTheNodesGate(t *testing.T) {
-	p, _, f := verified()
-	up := Facts{DomainOK: true}
-	assert.Equal(t, gate("nodes", Pass, "all 2 nodes are in the graph"), nodesGate(&p.Robots[0].Expect, f, up))
-	assert.Equal(t, gate("nodes", Inconclusive, "the ROS domain does not answer"), nodesGate(&p.Robots[0].Expect, f, Facts{}))
-	f.Robot.Nodes = f.Robot.Nodes[:1]
-	assert.Equal(t, gate("nodes", Fail, "not in the graph: /r1/nav"), nodesGate(&p.Robots[0].Expect, f, up))
-	f.Robot.Nodes = []fleet.Node{{Name: "driver", Namespace: "/r2"}, {Name: "more", Namespace: "/r1"}}
-	assert.Equal(t, gate("nodes", Fail, "not in the graph: /r1/driver, /r1/nav"), nodesGate(&p.Robots[0].Expect, f, up))
+	fresh := t0.Add(-9 * time.Second) // the replacement was begun 11 s ago, and has run for 10 s
+	node := func(ns, name string, since time.Time) fleet.Node {
+		return fleet.Node{Name: name, Namespace: ns, Since: since}
+	}
+	for name, test := range map[string]struct {
+		nodes  []fleet.Node
+		runs   time.Duration // since then
+		down   bool          // the domain
+		want   Outcome
+		reason string
+	}{
+		"back":           {[]fleet.Node{node("/r1", "driver", fresh), node("/r1", "nav", fresh)}, 10 * time.Second, false, Pass, "all 2 nodes are in the graph"},
+		"one is missing": {[]fleet.Node{node("/r1", "driver", fresh)}, 10 * time.Second, false, Fail, "not in the graph: /r1/nav"},
+		"those of another": {
+			[]fleet.Node{node("/r2", "driver", fresh), node("/r1", "more", fresh)}, 10 * time.Second, false, Fail, "not in the graph: /r1/driver, /r1/nav",
+		},
+		"none": {nil, 10 * time.Second, false, Fail, "not in the graph: /r1/driver, /r1/nav"},
+		"the domain is away": {
+			[]fleet.Node{node("/r1", "driver", fresh), node("/r1", "nav", fresh)}, 10 * time.Second, true, Inconclusive, "the ROS domain does not answer",
+		},
+		"one may be the old one's": {
+			[]fleet.Node{node("/r1", "driver", fresh), node("/r1", "nav", ago(time.Hour))}, 10 * time.Second, false, Inconclusive, "may be the old container's: /r1/nav",
+		},
+		"missing counts more": {[]fleet.Node{node("/r1", "nav", ago(time.Hour))}, 10 * time.Second, false, Fail, "not in the graph: /r1/driver"},
+		"an old and a new one of that name": {
+			[]fleet.Node{node("/r1", "driver", fresh), node("/r1", "nav", ago(time.Hour)), node("/r1", "nav", fresh)}, 10 * time.Second, false, Pass, "all 2 nodes are in the graph",
+		},
+		"outlived the old container's lease": {
+			[]fleet.Node{node("/r1", "driver", ago(time.Hour)), node("/r1", "nav", ago(time.Hour))}, 20 * time.Second, false, Pass, "all 2 nodes are in the graph",
+		},
+	} {
+		p, rs, f := verified()
+		p.Spec.Deadlines.Verify = Duration(time.Minute)
+		rs.Since, rs.Begun = ago(test.runs), ago(test.runs+time.Second)
+		f.Robot.Nodes = test.nodes
+		d := &decider{plan: &p, now: t0, facts: Facts{DomainOK: !test.down}}
+		assert.Equal(t, gate("nodes", test.want, "%s", test.reason), d.nodesGate(&p.Robots[0].Expect, rs, f), name)
+	}
 }
 
 func TestTheTopicGate(t *testing.T) {
