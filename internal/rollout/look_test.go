@@ -71,7 +71,7 @@ func (l *look) at(w *world, id string, r *fleet.Robot) {
 			c.Health = l.oldHealth
 		}
 		if c.Name == "amr" {
-			c.Lock = l.label
+			c.Lock, c.Engine = l.label, "e-"+id
 		}
 	}
 	if l.gone {
@@ -134,6 +134,11 @@ var states = map[string]func(s *script, r *simRobot, l *look){
 	"no containers":  func(_ *script, _ *simRobot, l *look) { l.gone = true },
 	"leased away":    func(_ *script, r *simRobot, _ *look) { r.foreign = "manager 2" },
 	"leased no more": func(_ *script, r *simRobot, _ *look) { r.foreign = "" },
+
+	"runs v2": func(_ *script, r *simRobot, _ *look) {
+		r.was = &fleet.Container{ID: "by-hand", State: "running", Image: fleet.Image{Ref: "registry/amr:2", Digest: newDigest}}
+	},
+	"stopped": func(_ *script, r *simRobot, _ *look) { r.oldRuns, r.stopped = false, true },
 
 	"slow":  func(_ *script, _ *simRobot, l *look) { l.slow = true },
 	"quick": func(_ *script, _ *simRobot, l *look) { l.slow = false },
