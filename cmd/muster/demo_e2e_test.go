@@ -126,7 +126,7 @@ func TestTheDemoWithSimulatedEngines(t *testing.T) {
 	awaitLive(t, url, 6)
 	image := regexp.MustCompile(`\S+:v2`).FindString(out.String())
 	start, err := exec.Command(program(t, "muster"), "rollout", "start", "--server", url, "--image", image,
-		"--robots", "hall=north", "--window", "1s", "--watch").CombinedOutput()
+		"--robots", "hall=north", "--window", "1s", "--moving", "--watch").CombinedOutput()
 	require.NoError(t, err, "%s", start)
 	assert.Contains(t, string(start), "3 robots run")
 	end()

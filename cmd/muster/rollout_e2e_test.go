@@ -41,7 +41,7 @@ func TestThreeRobotsChangeOneAtATime(t *testing.T) {
 	began := time.Now()
 	// By the command, as an engineer would.
 	out, err := exec.Command(program(t, "muster"), "rollout", "start", "--server", m.url, "--image", w.image("v2"),
-		"--robots", "all", "--window", "1s", "--watch").CombinedOutput()
+		"--robots", "all", "--window", "1s", "--moving", "--watch").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	assert.Regexp(t, `robot1\s+done`, string(out))
 	assert.Contains(t, string(out), "completed")

@@ -176,7 +176,7 @@ func full() rollout.Report {
 			MaxUnavailable: rollout.Robots(1), MaxPer: []rollout.GroupLimit{{Label: "station", Max: 1}}, PullAhead: 1,
 			MaxFailures: rollout.Share{Percent: 5}, OnFailure: rollout.PauseOnly, Offline: rollout.OfflineWait, Conflict: rollout.ConflictQueue,
 			Before: rollout.Before{
-				Stationary: true, Idle: 1, Charging: true, MinBattery: 0.5, Windows: []string{"22:00-05:00"}, TimeZone: "UTC",
+				Stationary: true, Moving: true, Idle: 1, Charging: true, MinBattery: 0.5, Windows: []string{"22:00-05:00"}, TimeZone: "UTC",
 				WavePulled: true, MinFree: 1,
 			},
 			After: rollout.After{

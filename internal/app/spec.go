@@ -33,7 +33,7 @@ func specFlags(f *pflag.FlagSet, s *rollout.Spec) {
 	f.BoolVar(&s.KeepImages, "keep-images", false, "leave images on the robots that no container uses any more")
 	f.StringVar(&s.Note, "note", "", "why, for the audit log")
 
-	f.BoolVar(&s.Before.Stationary, "stationary", false, "wait until the robot stands still")
+	f.BoolVar(&s.Before.Moving, "moving", false, "touch a robot although it drives (default: wait until it stands still)")
 	f.Var(&s.Before.Idle, "idle", "wait until the robot has stood still for so long")
 	f.BoolVar(&s.Before.Charging, "charging", false, "wait until the robot charges")
 	f.Float64Var(&s.Before.MinBattery, "min-battery", 0, "wait until the battery has this share, 0 … 1")

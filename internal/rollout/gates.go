@@ -28,10 +28,10 @@ func (d *decider) before(i int) []Gate {
 	b, f := d.plan.Spec.Before, d.fact(i)
 	gates := []Gate{engineGate(f), lockGate(d.plan.Robots[i], f, d.robot(i).Override)}
 	if b.Stationary {
-		gates = append(gates, stationaryGate(f.Robot.Pose, d.now))
+		gates = append(gates, d.standsStill(i, f))
 	}
 	if b.Idle > 0 {
-		gates = append(gates, idleGate(&f.Robot, time.Duration(b.Idle), d.now))
+		gates = append(gates, idleGate(&f.Robot, time.Duration(b.Idle), d.now, d.facts.Since))
 	}
 	if b.Charging || b.MinBattery > 0 {
 		gates = append(gates, b.batteryGates(f.Robot.Battery, d.now)...)
@@ -77,25 +77,38 @@ func lockGate(rp RobotPlan, f RobotFacts, override string) Gate {
 	}
 }
 
-// idleGate asks that the robot has stood still for a while: it has no task.
-func idleGate(r *fleet.Robot, want time.Duration, now time.Time) Gate {
+// idleGate asks that the robot has stood still for a while: it has no task. Time
+// before this manager watched does not count.
+func idleGate(r *fleet.Robot, want time.Duration, now, since time.Time) Gate {
 	const name = "idle"
 	if g := stationaryGate(r.Pose, now); g.Outcome != Pass {
 		g.Name = name
 		return g
 	}
-	if still := now.Sub(r.StillSince); r.StillSince.IsZero() || still < want {
+	still := now.Sub(later(r.StillSince, since))
+	if r.StillSince.IsZero() || still < want {
 		return gate(name, Fail, "has stood still for %v, wants %v", still.Round(time.Second), want)
 	}
-	return gate(name, Pass, "has stood still for %v", now.Sub(r.StillSince).Round(time.Second))
+	return gate(name, Pass, "has stood still for %v", still.Round(time.Second))
+}
+
+// standsStill asks that robot i neither drives nor turns. Without a pose it is
+// enough that its container does not run: nothing would be stopped.
+func (d *decider) standsStill(i int, f RobotFacts) Gate {
+	g := stationaryGate(f.Robot.Pose, d.now)
+	c := f.inPlace(d.plan.Robots[i].Container)
+	if g.Outcome == Inconclusive && f.Engine.State == fleet.EngineUp && (c == nil || !c.Running()) {
+		return gate(g.Name, Pass, "its container does not run")
+	}
+	return g
 }
 
 func stationaryGate(p *fleet.Pose, now time.Time) Gate {
 	const name = "stationary"
 	switch {
 	case p == nil:
-		return gate(name, Inconclusive, "no pose yet")
-	case now.Sub(p.Receive) > freshPose:
+		return gate(name, Inconclusive, "no pose yet; a robot that has none is touched when the spec says moving")
+	case !fresh(p.Receive, now, freshPose):
 		return gate(name, Inconclusive, "the last pose is %v old", now.Sub(p.Receive).Round(time.Second))
 	case p.Moving():
 		return gate(name, Fail, "drives at %.2f m/s, turns at %.2f rad/s", p.Speed, p.Turn)
@@ -104,8 +117,15 @@ func stationaryGate(p *fleet.Pose, now time.Time) Gate {
 	}
 }
 
+// fresh reports whether a fact is at most so old. One from the future is none:
+// the clock was set back, and nobody knows how old it is.
+func fresh(at, now time.Time, limit time.Duration) bool {
+	age := now.Sub(at)
+	return age <= limit && age >= -settle
+}
+
 func (b Before) batteryGates(s *fleet.Battery, now time.Time) []Gate {
-	if s == nil || now.Sub(s.Receive) > freshBattery {
+	if s == nil || !fresh(s.Receive, now, freshBattery) {
 		return []Gate{gate("battery", Inconclusive, "no fresh battery state")}
 	}
 	var gates []Gate

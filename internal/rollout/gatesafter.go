@@ -40,7 +40,7 @@ func (p *Plan) checkGates(rs RobotStatus, f RobotFacts, now time.Time) []Gate {
 	gates := make([]Gate, 0, len(p.Spec.After.Checks))
 	for i, c := range p.Spec.After.Checks {
 		name := "check " + c.Name
-		if i >= len(f.Probes) || !f.ProbedAt.After(rs.Since) || now.Sub(f.ProbedAt) > freshProbe+time.Duration(c.Timeout) {
+		if i >= len(f.Probes) || !f.ProbedAt.After(rs.Since) || !fresh(f.ProbedAt, now, freshProbe+time.Duration(c.Timeout)) {
 			gates = append(gates, gate(name, Inconclusive, "%s has not answered yet", c.Name))
 			continue
 		}
@@ -178,7 +178,7 @@ func (p *Plan) topicGate(want TopicExpect, rs RobotStatus, f RobotFacts, facts F
 	switch {
 	case !t.Last.After(rs.Since):
 		return gate(name, Fail, "no sample since the new container runs")
-	case now.Sub(t.Last) > freshPose:
+	case !fresh(t.Last, now, freshPose):
 		return gate(name, Fail, "the last sample is %v old", now.Sub(t.Last).Round(time.Second))
 	case t.Hz < least:
 		return gate(name, Fail, "%.1f Hz, wants %.1f Hz", t.Hz, least)

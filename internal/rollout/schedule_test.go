@@ -79,7 +79,7 @@ func newSchedule(seed uint64) *schedule {
 	pick := func(n int) int { return s.IntN(n) }
 	spec := Spec{
 		MaxUnavailable: Robots(1 + pick(3)), PullAhead: pick(3), MaxFailures: Robots(pick(3)),
-		Before: Before{Stationary: pick(2) == 0, Charging: pick(4) == 0, WavePulled: pick(4) == 0},
+		Before: Before{Moving: pick(2) == 0, Charging: pick(4) == 0, WavePulled: pick(4) == 0},
 	}
 	spec.OnFailure = []OnFailure{"", RollBackWave, RollBackAll, PauseOnly}[pick(4)]
 	spec.Offline = []Offline{"", OfflineWait, OfflineBlock}[pick(3)]

@@ -387,7 +387,7 @@ func (s *simulation) randomSpec(r *rand.Rand) rollout.Spec {
 		Image: []string{"registry/amr:2", "registry/amr:2", "registry/amr:3"}[r.IntN(3)], Robots: "all",
 		MaxUnavailable: rollout.Robots(1 + r.IntN(2)), MaxFailures: rollout.Robots(r.IntN(2)),
 		OnFailure: []rollout.OnFailure{"", rollout.RollBackWave, rollout.RollBackAll}[r.IntN(3)],
-		Before:    rollout.Before{Stationary: r.IntN(3) == 0, WavePulled: r.IntN(3) == 0},
+		Before:    rollout.Before{Moving: r.IntN(3) == 0, WavePulled: r.IntN(3) == 0},
 		After:     rollout.After{Window: rollout.Duration(2 * time.Second)},
 	}
 	if r.IntN(4) == 0 {

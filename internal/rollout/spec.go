@@ -88,7 +88,10 @@ const (
 // Before are the gates that must pass on fresh facts before a robot's
 // container is touched.
 type Before struct {
-	Stationary bool     `json:"stationary,omitempty"`  // neither drives nor turns
+	// Stationary: it neither drives nor turns. That is asked for unless the spec
+	// says Moving.
+	Stationary bool     `json:"stationary,omitempty"`
+	Moving     bool     `json:"moving,omitempty"`      // it may be touched while it drives
 	Idle       Duration `json:"idle,omitempty"`        // has stood still for so long
 	Charging   bool     `json:"charging,omitempty"`    // the battery reports charging or full: it is docked
 	MinBattery float64  `json:"min_battery,omitempty"` // 0 … 1; 0 asks nothing
@@ -139,6 +142,7 @@ var Defaults = Spec{
 	OnFailure:      RollBackRobot,
 	Offline:        OfflineSkip,
 	Conflict:       ConflictRefuse,
+	Before:         Before{Stationary: true}, // unless Moving is set
 	After:          After{Window: Duration(5 * time.Second), MinRate: 0.8},
 	Deadlines: Deadlines{
 		Pull:     Duration(15 * time.Minute),
@@ -198,6 +202,7 @@ func (s Spec) withDefaults() Spec {
 	orDefault(&s.OnFailure, Defaults.OnFailure)
 	orDefault(&s.Offline, Defaults.Offline)
 	orDefault(&s.Conflict, Defaults.Conflict)
+	s.Before.Stationary = s.Before.Stationary || !s.Before.Moving
 	orDefault(&s.After.Window, Defaults.After.Window)
 	orDefault(&s.After.MinRate, Defaults.After.MinRate)
 	d := Defaults.Deadlines

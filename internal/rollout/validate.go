@@ -46,6 +46,9 @@ func (s Spec) validate() error {
 }
 
 func (b Before) validate() error {
+	if b.Moving && (b.Stationary || b.Idle > 0) {
+		return fieldErrorf("before.moving", "contradicts before.stationary and before.idle")
+	}
 	if b.MinBattery < 0 || b.MinBattery > 1 {
 		return fieldErrorf("before.min_battery", "%v is not within 0 and 1", b.MinBattery)
 	}

@@ -56,6 +56,7 @@ type simRobot struct {
 	locked                             bool // asks not to be updated
 	deaf                               bool // a cancelled verb goes on
 	ghost                              bool // its old nodes stay in the graph
+	noPose                             bool
 	mute                               bool // has no node and no topic that is known
 	lastSeen                           time.Time
 	stopped                            bool // its container was found stopped
@@ -154,7 +155,9 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 		ID: id, Namespace: "/" + id, Engine: "e-" + id, Quality: fleet.QualityLive, LastSeen: w.now,
 		Labels: map[string]string{"station": s.station},
 	}
-	r.Pose = &fleet.Pose{Receive: w.now}
+	if !s.noPose {
+		r.Pose = &fleet.Pose{Receive: w.now}
+	}
 	r.Battery = &fleet.Battery{Receive: w.now, Charging: s.charging, Status: "charging"}
 	if !s.charging {
 		r.Battery.Status = "discharging"
@@ -162,7 +165,7 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 	if s.locked {
 		r.UpdateLock = &fleet.UpdateLock{Locked: true, Receive: w.now}
 	}
-	if s.moving {
+	if s.moving && r.Pose != nil {
 		r.Pose.Speed = 1
 	}
 	if s.offline {

@@ -40,6 +40,8 @@ test("a rollout to all robots, started by the button, ends green", async ({ page
   const form = page.getByRole("dialog", { name: "New rollout" });
   await form.getByLabel("Image").fill(image);
   await form.getByRole("button", { name: "All robots" }).click();
+  await form.getByText("Gates", { exact: true }).click();
+  await form.getByLabel("Also while it drives").check(); // the robots of the demo seldom stop
   await form.getByRole("button", { name: "Show plan" }).click();
   await page.getByRole("button", { name: `Start on ${robots} robots` }).click();
   await expect(page).toHaveURL(/\/rollouts\/.+/);

@@ -990,7 +990,10 @@ export interface components {
              */
             conflict?: "refuse" | "queue";
             before?: {
+                /** @description It stands still; that is asked for unless moving is set */
                 stationary?: boolean;
+                /** @description It may be touched while it drives */
+                moving?: boolean;
                 idle?: components["schemas"]["Duration"];
                 charging?: boolean;
                 min_battery?: number;

@@ -41,12 +41,12 @@ describe("specOf", () => {
   });
 
   it("carries all that was asked for", () => {
-    const form = { ...emptyForm, image: "amr:2", canary: "2", minBattery: "40", window: "30s", stationary: true };
+    const form = { ...emptyForm, image: "amr:2", canary: "2", minBattery: "40", window: "30s", moving: true };
     expect(specOf(form)).toEqual({
       image: "amr:2",
       robots: "all",
       canary: 2,
-      before: { stationary: true, min_battery: 0.4 },
+      before: { moving: true, min_battery: 0.4 },
       after: { window: "30s" },
     });
   });

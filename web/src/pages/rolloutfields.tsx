@@ -245,7 +245,7 @@ function GateFields(p: Props): JSX.Element {
         <Input {...p} name="timeZone" field="before.time_zone" label="Time zone" placeholder="UTC" />
         <Input {...p} name="window" field="after.window" label="Verify for" placeholder="5s" hint="like 30s or 2m" />
         <Input {...p} name="minRate" field="after.min_rate" label="Topic rate at least, %" placeholder="80" numeric />
-        <Check {...p} name="stationary" label="Only while standing still" />
+        <Check {...p} name="moving" label="Also while it drives" />
         <Check {...p} name="charging" label="Only while charging" />
         <Check {...p} name="wavePulled" label="Only when the whole wave has pulled" />
       </div>

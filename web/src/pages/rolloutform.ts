@@ -27,7 +27,8 @@ export interface Form {
   readonly idle: string;
   readonly wavePulled: boolean;
   readonly keepImages: boolean;
-  readonly stationary: boolean;
+  /** Also while it drives. */
+  readonly moving: boolean;
   readonly charging: boolean;
   /** Percent. */
   readonly minBattery: string;
@@ -58,7 +59,7 @@ export const emptyForm: Form = {
   idle: "",
   wavePulled: false,
   keepImages: false,
-  stationary: false,
+  moving: false,
   charging: false,
   minBattery: "",
   window: "",
@@ -137,7 +138,7 @@ export function specOf(f: Form): RolloutSpec {
       offline: f.offline as Choice<"offline">,
       conflict: f.conflict as Choice<"conflict">,
       before: only({
-        stationary: f.stationary,
+        moving: f.moving,
         idle: f.idle.trim(),
         charging: f.charging,
         min_battery: share(f.minBattery),
