@@ -59,27 +59,61 @@ func TestTheStationaryAndIdleGates(t *testing.T) {
 		stationary, idle Outcome
 		reason           string // of idle, which wants a minute
 	}{
-		"stands":                 {&fleet.Pose{Receive: t0}, ago(time.Minute), Pass, Pass, "has stood still for 1m0s"},
-		"has just stopped":       {&fleet.Pose{Receive: t0}, ago(59 * time.Second), Pass, Fail, "has stood still for 59s, wants 1m0s"},
-		"stands since who knows": {&fleet.Pose{Receive: t0}, time.Time{}, Pass, Fail, ""},
-		"noise":                  {&fleet.Pose{Receive: t0, Speed: 0.02, Turn: -0.02}, ago(time.Hour), Pass, Pass, "has stood still for 1h0m0s"},
-		"drives":                 {&fleet.Pose{Receive: t0, Speed: 0.03}, ago(time.Hour), Fail, Fail, "drives at 0.03 m/s, turns at 0.00 rad/s"},
-		"drives backwards":       {&fleet.Pose{Receive: t0, Speed: -0.5}, ago(time.Hour), Fail, Fail, "drives at -0.50 m/s, turns at 0.00 rad/s"},
-		"turns":                  {&fleet.Pose{Receive: t0, Turn: -0.1}, ago(time.Hour), Fail, Fail, "drives at 0.00 m/s, turns at -0.10 rad/s"},
-		"fresh enough":           {&fleet.Pose{Receive: ago(3 * time.Second)}, ago(time.Hour), Pass, Pass, "has stood still for 1h0m0s"},
-		"an old pose":            {&fleet.Pose{Receive: ago(3001 * time.Millisecond)}, ago(time.Hour), Inconclusive, Inconclusive, "the last pose is 3s old"},
-		"drove when last heard":  {&fleet.Pose{Receive: ago(time.Minute), Speed: 1}, ago(time.Hour), Inconclusive, Inconclusive, "the last pose is 1m0s old"},
-		"no pose":                {nil, time.Time{}, Inconclusive, Inconclusive, "no pose yet"},
+		"stands":                           {&fleet.Pose{Receive: t0}, ago(time.Minute), Pass, Pass, "has stood still for 1m0s"},
+		"has just stopped":                 {&fleet.Pose{Receive: t0}, ago(59 * time.Second), Pass, Fail, "has stood still for 59s, wants 1m0s"},
+		"stands since who knows":           {&fleet.Pose{Receive: t0}, time.Time{}, Pass, Fail, ""},
+		"noise":                            {&fleet.Pose{Receive: t0, Speed: 0.02, Turn: -0.02}, ago(time.Hour), Pass, Pass, "has stood still for 1h0m0s"},
+		"drives":                           {&fleet.Pose{Receive: t0, Speed: 0.03}, ago(time.Hour), Fail, Fail, "drives at 0.03 m/s, turns at 0.00 rad/s"},
+		"drives backwards":                 {&fleet.Pose{Receive: t0, Speed: -0.5}, ago(time.Hour), Fail, Fail, "drives at -0.50 m/s, turns at 0.00 rad/s"},
+		"turns":                            {&fleet.Pose{Receive: t0, Turn: -0.1}, ago(time.Hour), Fail, Fail, "drives at 0.00 m/s, turns at -0.10 rad/s"},
+		"fresh enough":                     {&fleet.Pose{Receive: ago(3 * time.Second)}, ago(time.Hour), Pass, Pass, "has stood still for 1h0m0s"},
+		"an old pose":                      {&fleet.Pose{Receive: ago(3001 * time.Millisecond)}, ago(time.Hour), Inconclusive, Inconclusive, "the last pose is 3s old"},
+		"drove when last heard":            {&fleet.Pose{Receive: ago(time.Minute), Speed: 1}, ago(time.Hour), Inconclusive, Inconclusive, "the last pose is 1m0s old"},
+		"no pose":                          {nil, time.Time{}, Inconclusive, Inconclusive, "no pose yet; a robot that has none is touched when the spec says moving"},
+		"a pose from the future":           {&fleet.Pose{Receive: t0.Add(2001 * time.Millisecond)}, ago(time.Hour), Inconclusive, Inconclusive, "the last pose is -2s old"},
+		"a clock that was set by a second": {&fleet.Pose{Receive: t0.Add(time.Second)}, ago(time.Hour), Pass, Pass, ""},
 	} {
 		g := stationaryGate(test.pose, t0)
 		assert.Equal(t, test.stationary, g.Outcome, name)
 		assert.Equal(t, "stationary", g.Name)
-		g = idleGate(&fleet.Robot{Pose: test.pose, StillSince: test.still}, time.Minute, t0)
+		g = idleGate(&fleet.Robot{Pose: test.pose, StillSince: test.still}, time.Minute, t0, ago(time.Hour))
 		assert.Equal(t, test.idle, g.Outcome, name)
 		assert.Equal(t, "idle", g.Name)
 		if test.reason != "" {
 			assert.Equal(t, test.reason, g.Reason, name)
 		}
+	}
+}
+
+// Time before this manager watched does not count: nobody saw whether it stood.
+func TestARobotIsIdleForAsLongAsItWasWatched(t *testing.T) {
+	r := &fleet.Robot{Pose: &fleet.Pose{Receive: t0}, StillSince: ago(time.Hour)}
+	assert.Equal(t, gate("idle", Fail, "has stood still for 59s, wants 1m0s"), idleGate(r, time.Minute, t0, ago(59*time.Second)))
+	assert.Equal(t, gate("idle", Pass, "has stood still for 1m0s"), idleGate(r, time.Minute, t0, ago(time.Minute)))
+}
+
+// A robot without a pose is touched if nothing would be stopped.
+func TestNothingIsStoppedOfARobotWhoseContainerDoesNotRun(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(f *RobotFacts)
+		want   Outcome
+	}{
+		"it runs":                {func(*RobotFacts) {}, Inconclusive},
+		"it is stopped":          {func(f *RobotFacts) { f.Robot.Containers[0].State = "exited" }, Pass},
+		"it is gone":             {func(f *RobotFacts) { f.Robot.Containers = nil }, Pass},
+		"who knows: engine down": {func(f *RobotFacts) { f.Robot.Containers, f.Engine.State = nil, fleet.EngineDown }, Inconclusive},
+		"stopped, and it drives": {func(f *RobotFacts) { f.Robot.Containers, f.Robot.Pose = nil, &fleet.Pose{Receive: t0, Speed: 1} }, Fail},
+		"stopped, and it stands": {func(f *RobotFacts) { f.Robot.Containers, f.Robot.Pose = nil, &fleet.Pose{Receive: t0} }, Pass},
+		"another of its has ended": {func(f *RobotFacts) {
+			f.Robot.Containers = append(f.Robot.Containers, fleet.Container{Name: "lidar", Role: fleet.RoleCurrent, State: "exited"})
+		}, Inconclusive},
+	} {
+		w := newWorld(1, Spec{})
+		f := w.facts().Robots["r1"]
+		f.Robot.Pose = nil
+		test.change(&f)
+		d := &decider{plan: &w.plan, s: w.status, now: t0}
+		assert.Equal(t, test.want, d.standsStill(0, f).Outcome, name)
 	}
 }
 
@@ -107,8 +141,9 @@ func TestTheBatteryGates(t *testing.T) {
 		"fresh enough": {&fleet.Battery{Receive: ago(30 * time.Second), Charging: true, Status: "charging", Charge: of(0.6)}, []Gate{
 			gate("charging", Pass, "battery is charging"), gate("battery", Pass, "60 %%"),
 		}},
-		"old":  {&fleet.Battery{Receive: ago(31 * time.Second), Charging: true, Charge: of(0.6)}, []Gate{gate("battery", Inconclusive, "no fresh battery state")}},
-		"none": {nil, []Gate{gate("battery", Inconclusive, "no fresh battery state")}},
+		"old":             {&fleet.Battery{Receive: ago(31 * time.Second), Charging: true, Charge: of(0.6)}, []Gate{gate("battery", Inconclusive, "no fresh battery state")}},
+		"from the future": {&fleet.Battery{Receive: t0.Add(time.Minute), Charging: true, Charge: of(0.6)}, []Gate{gate("battery", Inconclusive, "no fresh battery state")}},
+		"none":            {nil, []Gate{gate("battery", Inconclusive, "no fresh battery state")}},
 	} {
 		assert.Equal(t, test.want, b.batteryGates(test.battery, t0), name)
 	}
@@ -123,10 +158,11 @@ func TestTheGatesBeforeAreThoseOfTheSpec(t *testing.T) {
 		before Before
 		want   []string
 	}{
-		"none":    {Before{}, []string{"engine", "lock"}},
+		"default": {Before{}, []string{"engine", "lock", "stationary"}},
+		"none":    {Before{Moving: true}, []string{"engine", "lock"}},
 		"all":     {Before{Stationary: true, Idle: 1, Charging: true, MinBattery: 0.1}, []string{"engine", "lock", "stationary", "idle", "charging", "battery"}},
-		"charge":  {Before{MinBattery: 0.1}, []string{"engine", "lock", "battery"}},
-		"docking": {Before{Charging: true}, []string{"engine", "lock", "charging"}},
+		"charge":  {Before{Moving: true, MinBattery: 0.1}, []string{"engine", "lock", "battery"}},
+		"docking": {Before{Moving: true, Charging: true}, []string{"engine", "lock", "charging"}},
 	} {
 		w := newWorld(1, Spec{Before: test.before})
 		f := w.facts()

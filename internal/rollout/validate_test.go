@@ -32,6 +32,9 @@ func TestASpecThatMakesNoSenseNamesItsField(t *testing.T) {
 		"conflict":                {func(s *Spec) { s.Conflict = "steal" }, "conflict"},
 		"a limit without label":   {func(s *Spec) { s.MaxPer = []GroupLimit{{Label: "a", Max: 1}, {Max: 1}} }, "max_per[1]"},
 		"a limit of none":         {func(s *Spec) { s.MaxPer = []GroupLimit{{Label: "a"}} }, "max_per[0]"},
+		"moving, and to stand":    {func(s *Spec) { s.Before.Moving = true }, "before.moving"}, // stationary is the default
+		"moving":                  {func(s *Spec) { s.Before.Moving, s.Before.Stationary = true, false }, ""},
+		"moving, and to be idle":  {func(s *Spec) { s.Before.Moving, s.Before.Stationary, s.Before.Idle = true, false, 1 }, "before.moving"},
 		"a battery beyond full":   {func(s *Spec) { s.Before.MinBattery = 1.01 }, "before.min_battery"},
 		"in per cent":             {func(s *Spec) { s.Before.MinBattery = 50 }, "before.min_battery"},
 		"a full battery":          {func(s *Spec) { s.Before.MinBattery = 1 }, ""},
