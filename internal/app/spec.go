@@ -18,7 +18,7 @@ import (
 func specFlags(f *pflag.FlagSet, s *rollout.Spec) {
 	f.VarP(&specFile{s}, "file", "f", "spec in YAML or JSON, \"-\" for standard input; flags after it go before what it says")
 	f.StringVar(&s.Image, "image", "", "image reference, by tag or digest")
-	f.StringVar(&s.Robots, "robots", "", `ids, patterns and label terms, e.g. "robot1,robot2", "hall=north", "all"`)
+	f.StringVar(&s.Robots, "robots", "", `ids, patterns, label terms and a share, e.g. "robot1,robot2", "hall=north,10%", "all"`)
 	f.StringVar(&s.Container, "container", "", "container name or compose service, where a robot has several")
 	f.IntVar(&s.Canary, "canary", 0, "robots in the first wave (default 1)")
 	f.Var(&waveList{s}, "waves", `how far each wave reaches, instead of --canary, e.g. "1,10%,50%"`)

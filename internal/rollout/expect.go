@@ -32,7 +32,7 @@ func (a After) expect(r *fleet.Robot) Expect {
 	if d := r.Diagnostics; d != nil && !a.SkipDiagnostics {
 		e.Diagnosed = true
 		for _, item := range d.Items {
-			if item.Level == fleet.LevelError {
+			if faulty(item) {
 				e.Faults = append(e.Faults, item.Name)
 			}
 		}

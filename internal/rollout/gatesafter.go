@@ -19,7 +19,7 @@ func (d *decider) after(i int) []Gate {
 		gates = append(gates, p.topicGate(t, rs, f, d.facts, d.now))
 	}
 	if want.Diagnosed {
-		gates = append(gates, diagnosticsGate(want, rs, f, d.facts))
+		gates = append(gates, diagnosticsGate(want, rs, f, d.facts, d.now))
 	}
 	if rs.Step == StepDone { // checks are asked while a robot is verified
 		return gates
@@ -54,15 +54,28 @@ func (p *Plan) checkGates(rs RobotStatus, f RobotFacts, now time.Time) []Gate {
 	return gates
 }
 
-// diagnosticsGate asks that no component reports an error that did not before.
-func diagnosticsGate(want *Expect, rs RobotStatus, f RobotFacts, facts Facts) Gate {
+// freshDiagnostics allows for components that report every few seconds.
+const freshDiagnostics = 10 * time.Second
+
+// faulty reports whether a component is in error, or so long silent that its
+// aggregator calls it stale.
+func faulty(d fleet.Diagnostic) bool { return d.Level == fleet.LevelError || d.Level == fleet.LevelStale }
+
+// diagnosticsGate asks that no component is faulty that was not so before, by
+// diagnostics that still come.
+func diagnosticsGate(want *Expect, rs RobotStatus, f RobotFacts, facts Facts, now time.Time) Gate {
 	const name = "diagnostics"
 	diag := f.Robot.Diagnostics
-	if !facts.DomainOK || diag == nil || !diag.Receive.After(rs.Since) {
+	switch {
+	case !facts.DomainOK:
+		return gate(name, Inconclusive, "the ROS domain does not answer")
+	case diag == nil, rs.Step != StepDone && !diag.Receive.After(rs.Since):
 		return gate(name, Inconclusive, "no diagnostics since the new container runs")
+	case !fresh(diag.Receive, now, freshDiagnostics):
+		return gate(name, Inconclusive, "the last diagnostics are %v old", now.Sub(diag.Receive).Round(time.Second))
 	}
 	for _, item := range diag.Items {
-		if item.Level == fleet.LevelError && !slices.Contains(want.Faults, item.Name) {
+		if faulty(item) && !slices.Contains(want.Faults, item.Name) {
 			return gate(name, Fail, "%s: %s", item.Name, item.Message)
 		}
 	}

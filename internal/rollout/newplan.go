@@ -81,7 +81,7 @@ func selected(selector string, all []fleet.Robot) ([]fleet.Robot, error) {
 	if len(picked) == 0 {
 		return nil, fieldErrorf("robots", "no robot matches %q", selector)
 	}
-	return picked, nil
+	return sel.first(picked), nil
 }
 
 func planRobot(in PlanInput, spec Spec, r *fleet.Robot) (RobotPlan, error) {

@@ -74,7 +74,7 @@ type Expect struct {
 	Nodes  []string      `json:"nodes,omitempty"`
 	Topics []TopicExpect `json:"topics,omitempty"`
 	// Diagnosed says that the robot published diagnostics; Faults are the
-	// components that reported an error then.
+	// components that were in error or stale then.
 	Diagnosed bool     `json:"diagnosed,omitempty"`
 	Faults    []string `json:"faults,omitempty"`
 }

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/muster-fleet/muster/internal/fleet"
@@ -11,6 +12,7 @@ import (
 type Selector struct {
 	ids    []string // globs; none means any
 	labels []labelTerm
+	share  Share // of those that match; zero means all
 }
 
 type labelTerm struct {
@@ -21,7 +23,8 @@ type labelTerm struct {
 // ParseSelector reads a comma-separated list. A term "key=value" or
 // "key!=value" is about a label, and all of those must hold; any other term is
 // an id, where * and ? stand for any text, and one of those must match. "all"
-// means every robot.
+// means every robot. A term like "10%" takes the first share of those that match,
+// in the order in which people count.
 func ParseSelector(text string) (Selector, error) {
 	var s Selector
 	for term := range strings.SplitSeq(text, ",") {
@@ -37,6 +40,17 @@ func ParseSelector(text string) (Selector, error) {
 				return Selector{}, fieldErrorf("robots", "term %q has no label name", term)
 			}
 			s.labels = append(s.labels, labelTerm{key, value, not})
+		case strings.HasSuffix(term, "%"):
+			share, err := ParseShare(term)
+			switch {
+			case err != nil:
+				return Selector{}, fieldErrorf("robots", "%v", err)
+			case share.isZero():
+				return Selector{}, fieldErrorf("robots", "%s takes no robot", term)
+			case !s.share.isZero():
+				return Selector{}, fieldErrorf("robots", "%q has more than one share", text)
+			}
+			s.share = share
 		case term == "all":
 			s.ids = append(s.ids, "*")
 		default:
@@ -65,6 +79,15 @@ func (s Selector) Match(r *fleet.Robot) bool {
 		}
 	}
 	return false
+}
+
+// first leaves the selector's share of the robots that match.
+func (s Selector) first(matching []fleet.Robot) []fleet.Robot {
+	if s.share.isZero() {
+		return matching
+	}
+	slices.SortStableFunc(matching, func(a, b fleet.Robot) int { return naturalCompare(a.ID, b.ID) })
+	return matching[:s.share.ceil(len(matching))]
 }
 
 // unmatched lists the id terms that pick none of the robots.

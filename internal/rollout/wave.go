@@ -62,8 +62,12 @@ func validateWaves(waves []Wave) error {
 		case err != nil:
 			return fieldErrorf(field, "%v", err)
 		case !isSize:
-			if _, err := ParseSelector(string(w)); err != nil {
+			sel, err := ParseSelector(string(w))
+			if err != nil {
 				return fieldErrorf(field, "%v", err)
+			}
+			if !sel.share.isZero() {
+				return fieldErrorf(field, "%q: a wave is a share of all, or a selector without one", w)
 			}
 			continue
 		case s.isZero():
