@@ -33,7 +33,7 @@ func TestWhatIsLearnedOfARobot(t *testing.T) {
 		after After
 		want  Expect
 	}{
-		"all":     {After{}, Expect{Nodes: nodes, Topics: odom, Diagnosed: true, Faults: []string{"lidar"}}},
+		"all":     {After{}, Expect{Nodes: nodes, Topics: odom, Diagnosed: true, Faults: []string{"lidar", "imu"}}},
 		"nothing": {After{SkipNodes: true, SkipTopics: true, SkipDiagnostics: true}, Expect{}},
 		"listed nodes besides": {After{Nodes: []string{"arm", "/map_server", "driver"}, SkipTopics: true, SkipDiagnostics: true}, Expect{
 			Nodes: []string{"/clock", "/map_server", "/r1/arm", "/r1/camera_2", "/r1/driver", "/r1/nav"},

@@ -157,15 +157,28 @@ func TestTheDiagnosticsGate(t *testing.T) {
 	} {
 		p, rs, f := verified()
 		p.Robots[0].Faults, f.Robot.Diagnostics.Items = test.faults, test.items
-		assert.Equal(t, gate("diagnostics", test.want, "%s", test.reason), diagnosticsGate(&p.Robots[0].Expect, rs, f, up), name)
+		assert.Equal(t, gate("diagnostics", test.want, "%s", test.reason), diagnosticsGate(&p.Robots[0].Expect, rs, f, up, t0), name)
 	}
-	p, rs, f := verified()
-	none := gate("diagnostics", Inconclusive, "no diagnostics since the new container runs")
-	assert.Equal(t, none, diagnosticsGate(&p.Robots[0].Expect, rs, f, Facts{}), "the domain is away")
-	f.Robot.Diagnostics.Receive = rs.Since
-	assert.Equal(t, none, diagnosticsGate(&p.Robots[0].Expect, rs, f, up), "of the old container")
-	f.Robot.Diagnostics = nil
-	assert.Equal(t, none, diagnosticsGate(&p.Robots[0].Expect, rs, f, up), "none at all")
+	for name, test := range map[string]struct {
+		diag   *fleet.Diagnostics
+		step   Step
+		down   bool // the domain
+		want   Outcome
+		reason string
+	}{
+		"the domain is away":              {&fleet.Diagnostics{Receive: t0}, StepVerifying, true, Inconclusive, "the ROS domain does not answer"},
+		"none at all":                     {nil, StepVerifying, false, Inconclusive, "no diagnostics since the new container runs"},
+		"of the old container":            {&fleet.Diagnostics{Receive: ago(10 * time.Second)}, StepVerifying, false, Inconclusive, "no diagnostics since the new container runs"},
+		"of the new one":                  {&fleet.Diagnostics{Receive: ago(9 * time.Second)}, StepVerifying, false, Pass, "no component is worse than before"},
+		"while it soaks":                  {&fleet.Diagnostics{Receive: ago(10 * time.Second)}, StepDone, false, Pass, "no component is worse than before"},
+		"while it soaks, and silent":      {&fleet.Diagnostics{Receive: ago(11 * time.Second)}, StepDone, false, Inconclusive, "the last diagnostics are 11s old"},
+		"while it soaks, and none at all": {nil, StepDone, false, Inconclusive, "no diagnostics since the new container runs"},
+	} {
+		p, rs, f := verified()
+		rs.Step, f.Robot.Diagnostics = test.step, test.diag
+		got := diagnosticsGate(&p.Robots[0].Expect, rs, f, Facts{DomainOK: !test.down}, t0)
+		assert.Equal(t, gate("diagnostics", test.want, "%s", test.reason), got, name)
+	}
 }
 
 func TestTheChecksGate(t *testing.T) {

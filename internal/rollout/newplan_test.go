@@ -222,6 +222,14 @@ func TestAPlanKnowsWhatItReplaces(t *testing.T) {
 	assert.Equal(t, Duration(time.Minute), p.Spec.Deadlines.Verify, "with its defaults")
 }
 
+// A share is of the robots that match, in the order in which people count.
+func TestAPlanForAShareOfTheRobots(t *testing.T) {
+	in := planOf(12)
+	in.Spec.Robots = "r?,r1?,25%"
+	p := planMust(t, in)
+	assert.Equal(t, [][]string{{"r1"}, {"r2", "r3"}}, wavesOf(p))
+}
+
 // The same input gives the same plan, and every robot is in it once.
 func TestAPlanHasEveryRobotOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

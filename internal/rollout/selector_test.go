@@ -31,15 +31,24 @@ func TestSelectors(t *testing.T) {
 		"hall=north,kind!=amr":    {"amr10"},
 		"hall=east":               nil,
 		"hall=north, hall=south":  nil,
+		"50%":                     {"amr1", "amr2"},
+		"1%":                      {"amr1"},
+		"hall=north,50%":          {"amr1"},
+		"amr*,60%":                {"amr1", "amr2"},
+		"100%":                    {"amr1", "amr2", "amr10", "arm1"},
 		"amr1,amr2,hall=north,a*": {"amr1", "amr10"},
 	} {
 		s, err := ParseSelector(text)
 		require.NoError(t, err, text)
-		var got []string
+		var matching []fleet.Robot
 		for i := range robots {
 			if s.Match(&robots[i]) {
-				got = append(got, robots[i].ID)
+				matching = append(matching, robots[i])
 			}
+		}
+		var got []string
+		for _, r := range s.first(matching) {
+			got = append(got, r.ID)
 		}
 		assert.Equal(t, want, got, text)
 	}
@@ -54,6 +63,9 @@ func TestSelectorsThatMakeNoSense(t *testing.T) {
 		"!=north":  `robots: term "!=north" has no label name`,
 		"amr[":     `robots: term "amr[" is not a pattern`,
 		"x,amr[a-": `robots: term "amr[a-" is not a pattern`,
+		"0%":       `robots: 0% takes no robot`,
+		"101%":     `robots: "101%": want a percentage between 0% and 100%`,
+		"10%,20%":  `robots: "10%,20%" has more than one share`,
 	} {
 		_, err := ParseSelector(text)
 		assert.EqualError(t, err, want)

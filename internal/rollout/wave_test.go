@@ -72,6 +72,7 @@ func TestWavesThatMakeNoSense(t *testing.T) {
 		`["50%", "20%"]`: "waves[1]: 20% reaches no further than the wave before, 50%",
 		`["150%"]`:       `waves[0]: "150%": want a percentage between 0% and 100%`,
 		`["1", "a=b,"]`:  "waves[1]: robots: ",
+		`["a=b,10%"]`:    `waves[0]: "a=b,10%": a wave is a share of all, or a selector without one`,
 		`["1.5"]`:        `waves[0]: "1.5": want a number of robots`,
 	} {
 		var waves []Wave
