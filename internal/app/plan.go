@@ -18,7 +18,7 @@ func printPlan(out io.Writer, r rollout.Report) error {
 	}
 	fmt.Fprintln(out)
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "WAVE\tROBOT\tENGINE\tCONTAINER\tFROM\t")
+	fmt.Fprintln(w, "WAVE\tROBOT\tENGINE\tCONTAINER\tFROM\tWOULD WAIT NOW, AS")
 	for _, rr := range r.Robots {
 		wave, why := fmt.Sprint(rr.Wave), rr.Why
 		switch {

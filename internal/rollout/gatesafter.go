@@ -59,7 +59,9 @@ const freshDiagnostics = 10 * time.Second
 
 // faulty reports whether a component is in error, or so long silent that its
 // aggregator calls it stale.
-func faulty(d fleet.Diagnostic) bool { return d.Level == fleet.LevelError || d.Level == fleet.LevelStale }
+func faulty(d fleet.Diagnostic) bool {
+	return d.Level == fleet.LevelError || d.Level == fleet.LevelStale
+}
 
 // diagnosticsGate asks that no component is faulty that was not so before, by
 // diagnostics that still come.

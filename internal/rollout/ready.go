@@ -25,11 +25,7 @@ func (d *decider) shut(i int) string {
 	case d.s.State != StateRunning:
 		return "the rollout is " + string(d.s.State)
 	case d.s.wantsApproval(d.plan, rp.Wave):
-		who := "a person who is " + spec.Approval.least()
-		if spec.Approval.OtherPerson {
-			who += ", other than " + d.plan.CreatedBy
-		}
-		return "the wave waits for the approval of " + who
+		return d.approvalWanted()
 	case len(spec.Before.Windows) == 0:
 		return ""
 	}
@@ -39,6 +35,14 @@ func (d *decider) shut(i int) string {
 		return "outside of the maintenance window, which " + g.Reason
 	}
 	return ""
+}
+
+func (d *decider) approvalWanted() string {
+	who := "a person who is " + d.plan.Spec.Approval.least()
+	if d.plan.Spec.Approval.OtherPerson {
+		who += ", other than " + d.plan.CreatedBy
+	}
+	return "the wave waits for the approval of " + who
 }
 
 // turnsBack returns a robot to its wait when it may not be touched any more and

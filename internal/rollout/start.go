@@ -49,11 +49,25 @@ func (s *Service) Start(ctx context.Context, spec Spec, by string, dryRun bool) 
 		}
 	}
 	if dryRun {
-		r := MakeReport(p, firstStatus(&p), nil)
+		r := MakeReport(p, firstStatus(&p), Explain(p, s.planFacts(&p, in), in.Now))
 		r.preview(in.Previews)
 		return r, nil
 	}
 	return s.storePlan(ctx, p, seen)
+}
+
+// planFacts are what is known of the robots of a plan that is not stored.
+func (s *Service) planFacts(p *Plan, in PlanInput) Facts {
+	f := gather(s.registry, p, func(int) bool { return true })
+	f.Since, f.DomainOK = s.since, s.domainOK()
+	for robot, rf := range f.Robots {
+		rf.Claimed = in.Busy[robot]
+		if h, held := in.Holds[robot]; held {
+			rf.Hold = &h
+		}
+		f.Robots[robot] = rf
+	}
+	return f
 }
 
 func firstStatus(p *Plan) Status {

@@ -66,7 +66,7 @@ function PreviewCard({ p, robots }: { p: RolloutPreview; robots: readonly string
 
 /** Robots that would wait now, and for what. */
 function Waiting({ robots }: { robots: readonly RolloutRobot[] }): JSX.Element | null {
-  const waits = robots.filter((r) => (r.gates ?? []).some((g) => g.outcome !== "pass"));
+  const waits = robots.filter((r) => r.why !== undefined);
   if (waits.length === 0) return null;
   return (
     <details>
@@ -75,7 +75,7 @@ function Waiting({ robots }: { robots: readonly RolloutRobot[] }): JSX.Element |
         {waits.map((r) => (
           <li key={r.robot}>
             {r.robot}
-            <span class="muted">{` · ${r.why ?? ""}`}</span>
+            <span class="muted">{` · ${r.why}`}</span>
           </li>
         ))}
       </ul>
