@@ -93,7 +93,7 @@ func TestTheReasonTellsTheSkipped(t *testing.T) {
 	w.robots["r2"].offline = true
 	w.advance(10 * time.Minute)
 	assert.Equal(t, StateCompleted, w.status.State)
-	assert.Equal(t, "2 robots run 000000000000, 1 skipped", w.status.Reason)
+	assert.Equal(t, "2 robots run "+shortDigest(newDigest)+", 1 skipped", w.status.Reason)
 
 	w = newWorld(2, Spec{Offline: OfflineWait, Deadlines: Deadlines{Wait: Duration(time.Minute)}})
 	w.robots["r1"].offline, w.robots["r2"].offline = true, true

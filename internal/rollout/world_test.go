@@ -12,8 +12,8 @@ import (
 var t0 = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 const (
-	oldDigest = "sha256:0000000000000000000000000000000000000000000000000000000000000001"
-	newDigest = "sha256:0000000000000000000000000000000000000000000000000000000000000002"
+	oldDigest = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+	newDigest = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
 )
 
 // world is a small fleet that obeys the verbs of Next: it plays runner, store,
@@ -35,6 +35,8 @@ type world struct {
 	domainDown bool
 	elsewhere  []Elsewhere
 	bad        string // the first thing that must never happen
+
+	look func(id string, r *fleet.Robot) // what a test changes of how a robot looks
 	// witness judges by the world alone whether a robot's old container may be
 	// stopped at this moment.
 	witness func(id string) string
@@ -61,6 +63,11 @@ type simRobot struct {
 	health                             string
 	charging                           bool
 	station                            string
+	was                                *fleet.Container // what the old container is a copy of, nil for the plain one
+	hold                               *Hold
+	claimed                            string // the rollout that has the robot instead
+	probes                             []Gate // the answers to the spec's checks
+	probed                             time.Time
 
 	held    bool
 	foreign string // holds the lease instead of us
@@ -73,14 +80,25 @@ type simRobot struct {
 func newWorld(n int, spec Spec) *world { return newWorldAt(t0, n, spec) }
 
 func newWorldAt(now time.Time, n int, spec Spec) *world {
+	w := newFleet(now, n)
+	if err := w.begin(spec); err != nil {
+		panic(err)
+	}
+	return w
+}
+
+// newFleet is a world without a rollout.
+func newFleet(now time.Time, n int) *world {
 	w := &world{now: now, since: now, robots: make(map[string]*simRobot)}
-	snap := fleet.Snapshot{}
 	for i := range n {
 		id := fmt.Sprintf("r%d", i+1)
 		w.robots[id] = &simRobot{oldRuns: true, engine: fleet.EngineUp, fail: make(map[Verb][]Result), charging: true, station: fmt.Sprint(i % 2), lastSeen: now}
-		snap.Robots = append(snap.Robots, w.fleetRobot(id))
-		snap.Engines = append(snap.Engines, fleet.Engine{Name: "e-" + id, State: fleet.EngineUp, OS: "linux", Arch: "amd64"})
 	}
+	return w
+}
+
+// begin plans a rollout on the fleet as it is.
+func (w *world) begin(spec Spec) error {
 	if spec.Image == "" {
 		spec.Image = "registry/amr:2"
 	}
@@ -88,15 +106,47 @@ func newWorldAt(now time.Time, n int, spec Spec) *world {
 		spec.Robots = "all"
 	}
 	p, err := NewPlan(PlanInput{
-		ID: "ro", By: "ada", Spec: spec, Generation: 7, Fleet: snap, Now: now,
+		ID: "ro", By: "ada", Spec: spec, Generation: 7, Fleet: w.snapshot(), Now: w.now, Holds: w.holds(), Busy: w.claims(),
 		Image: PinnedImage{Ref: spec.Image, Repository: "registry/amr", Digest: newDigest},
 	})
 	if err != nil {
-		panic(err)
+		return err
 	}
 	w.plan = p
-	w.status = Status{Version: 1, Rollout: "ro", State: StateRunning, StartedAt: now}
-	return w
+	w.status = Status{Version: 1, Rollout: "ro", State: StateRunning, StartedAt: w.now}
+	return nil
+}
+
+func (w *world) snapshot() fleet.Snapshot {
+	snap := fleet.Snapshot{}
+	for i := range len(w.robots) {
+		id := fmt.Sprintf("r%d", i+1)
+		snap.Robots = append(snap.Robots, w.fleetRobot(id))
+		snap.Engines = append(snap.Engines, fleet.Engine{
+			Name: "e-" + id, State: w.robots[id].engine, Error: "connection refused", OS: "linux", Arch: "amd64",
+		})
+	}
+	return snap
+}
+
+func (w *world) holds() map[string]Hold {
+	m := make(map[string]Hold)
+	for id, s := range w.robots {
+		if s.hold != nil {
+			m[id] = *s.hold
+		}
+	}
+	return m
+}
+
+func (w *world) claims() map[string]string {
+	m := make(map[string]string)
+	for id, s := range w.robots {
+		if s.claimed != "" {
+			m[id] = s.claimed
+		}
+	}
+	return m
 }
 
 func (w *world) fleetRobot(id string) fleet.Robot {
@@ -125,6 +175,10 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 		ID: id + "-old", Name: "amr", Engine: "e-" + id, Role: fleet.RoleCurrent, State: state(s.oldRuns),
 		Image: fleet.Image{Ref: "registry/amr:1", Digest: oldDigest}, Health: s.health,
 	}
+	if s.was != nil {
+		old = *s.was
+		old.Name, old.Role, old.State = "amr", fleet.RoleCurrent, state(s.oldRuns)
+	}
 	if !s.undone && (s.newRuns || s.newMade && !s.oldRuns) {
 		old.Name, old.Role = "amr.previous", fleet.RolePrevious
 	}
@@ -132,9 +186,12 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 		r.Containers = append(r.Containers, old)
 	}
 	if s.newMade {
+		i := slices.IndexFunc(w.plan.Robots, func(rp RobotPlan) bool { return rp.Robot == id })
+		image := w.plan.image(i)
 		c := fleet.Container{
 			ID: id + "-new", Name: "amr", Engine: "e-" + id, Role: fleet.RoleCurrent, State: state(s.newRuns),
-			Image: fleet.Image{Ref: "registry/amr@" + newDigest, Digest: newDigest}, Generation: 7, Digest: newDigest, Rollout: "ro",
+			Image:      fleet.Image{Ref: image.ByDigest(), Digest: image.Digest},
+			Generation: w.plan.Generation, Digest: image.Digest, Rollout: w.plan.ID,
 		}
 		if s.oldRuns || s.undone {
 			c.Name, c.Role = "amr.successor", fleet.RoleSuccessor
@@ -147,6 +204,9 @@ func (w *world) fleetRobot(id string) fleet.Robot {
 			r.Nodes[0].Since = s.newSince.Add(time.Millisecond)
 		}
 		r.Topics = []fleet.Topic{{Name: "/" + id + "/odom", Type: "nav_msgs/msg/Odometry", Hz: 10, UsualHz: 10, Last: w.now}}
+	}
+	if w.look != nil {
+		w.look(id, &r)
 	}
 	return r
 }
@@ -174,6 +234,7 @@ func (w *world) factsOf(needed func(i int) bool) Facts {
 		rf := RobotFacts{
 			Known: true, Robot: w.fleetRobot(id), Held: s.held, LockedBy: s.foreign, LockRetryAt: s.retryAt,
 			Engine: fleet.Engine{Name: "e-" + id, State: s.engine, Error: "connection refused"}, Result: s.result,
+			Hold: s.hold, Claimed: s.claimed, Probes: s.probes, ProbedAt: s.probed,
 		}
 		if s.busy != nil {
 			rf.Busy = s.busy.Verb
@@ -274,10 +335,13 @@ func (w *world) effect(id string) Result {
 		s.newMade, s.newRuns, s.undone = false, false, false
 	case VerbLock:
 		s.held = s.foreign == ""
-		s.retryAt = w.now.Add(2 * time.Second)
+		if !s.held {
+			s.retryAt = w.now.Add(2 * time.Second)
+		}
 	case VerbUnlock:
 		s.held = false
 	case VerbProbe:
+		s.probed = w.now
 	}
 	return Result{Verb: verb}
 }
