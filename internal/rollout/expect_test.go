@@ -12,9 +12,14 @@ func TestWhatIsLearnedOfARobot(t *testing.T) {
 	robot := fleet.Robot{
 		Namespace: "/r1",
 		Nodes: []fleet.Node{
-			{Name: "nav", Namespace: "/r1"}, {Name: "driver", Namespace: "/r1"}, {Name: "driver", Namespace: "/r1"},
-			{Name: "_ros2cli_daemon_0", Namespace: "/r1"}, {Name: "rviz2_4711", Namespace: "/r1"}, {Name: "transform_listener_impl_5f3a9c01d2", Namespace: "/r1"},
-			{Name: "camera_2", Namespace: "/r1"}, {Name: "clock", Namespace: "/"},
+			{Name: "nav", Namespace: "/r1"},
+			{Name: "driver", Namespace: "/r1"},
+			{Name: "driver", Namespace: "/r1"},
+			{Name: "_ros2cli_daemon_0", Namespace: "/r1"},
+			{Name: "rviz2_4711", Namespace: "/r1"},
+			{Name: "transform_listener_impl_5f3a9c01d2", Namespace: "/r1"},
+			{Name: "camera_2", Namespace: "/r1"},
+			{Name: "clock", Namespace: "/"},
 		},
 		Topics: []fleet.Topic{
 			{Name: "/r1/odom", Type: "nav_msgs/msg/Odometry", Hz: 3, UsualHz: 10},

@@ -24,7 +24,7 @@ func (d *decider) after(i int) []Gate {
 	if rs.Step == StepDone { // checks are asked while a robot is verified
 		return gates
 	}
-	if a := p.Spec.After; len(want.Nodes)+len(want.Topics)+len(a.Checks) == 0 && !(a.SkipNodes && a.SkipTopics) {
+	if a := p.Spec.After; len(want.Nodes)+len(want.Topics)+len(a.Checks) == 0 && (!a.SkipNodes || !a.SkipTopics) {
 		gates = append(gates, gate("nodes", Inconclusive,
 			"nothing is known of its nodes and topics before; list some, add a check, or skip both of these gates"))
 	}

@@ -237,8 +237,8 @@ func (s *schedule) badStep(i int, was Step, is RobotStatus, granted map[Action]b
 	rp, r := w.plan.Robots[i], w.robots[w.plan.Robots[i].Robot]
 	switch {
 	case was == is.Step:
-	case was.Terminal() && !granted[ActionRetry] && !(was == StepNeedsOperator && granted[ActionSkip]) &&
-		!(is.Step == StepRollingBack && (was == StepDone || was == StepNeedsOperator && is.Undo)):
+	case was.Terminal() && !granted[ActionRetry] && (was != StepNeedsOperator || !granted[ActionSkip]) &&
+		(is.Step != StepRollingBack || was != StepDone && (was != StepNeedsOperator || !is.Undo)):
 		return "a terminal step was left"
 	case was == StepDone && is.Step == StepRollingBack && w.status.Undo == UndoNone && !is.Undo && w.plan.Spec.Soak == 0:
 		return "nobody asked for it"

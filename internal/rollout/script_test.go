@@ -121,7 +121,7 @@ func (s *script) fleet(text string) error {
 	for id := range s.robots {
 		s.looks[id] = &look{hz: 10, since: now}
 	}
-	s.world.look = func(id string, r *fleet.Robot) { s.looks[id].at(s.world, id, r) }
+	s.look = func(id string, r *fleet.Robot) { s.looks[id].at(s.world, id, r) }
 	return nil
 }
 
@@ -167,8 +167,8 @@ func (s *script) undo() error {
 			}
 		}
 	}
-	s.world.plan = p
-	s.world.status = Status{Version: 1, Rollout: p.ID, State: StateRunning, StartedAt: s.now}
+	s.plan = p
+	s.status = Status{Version: 1, Rollout: p.ID, State: StateRunning, StartedAt: s.now}
 	s.trace.plan(s.world)
 	s.settle()
 	return nil

@@ -11,11 +11,11 @@ import (
 // not answer: no verb can help, and the step's time begins again afterwards. A
 // person is told by the pause.
 func (d *decider) unreachable(i int) bool {
-	rp, rf, rs := &d.plan.Robots[i], d.fact(i), d.robot(i)
+	rp, rf := &d.plan.Robots[i], d.fact(i)
 	if rf.Engine.State == fleet.EngineUp || rf.Busy != "" {
 		return false
 	}
-	rs = d.lost(i)
+	rs := d.lost(i)
 	d.wait(i, nil, "%s", engineGate(rf).Reason)
 	d.poll()
 	if d.now.Sub(later(rs.Lost, d.facts.Since)) > d.limit(rs.Step) {

@@ -127,12 +127,18 @@ func (w *termWork) engineVerb(ctx context.Context, p *Plan, t Target, v Verb, re
 // with the term.
 func (w *termWork) takeLease(term, ctx context.Context, t Target) {
 	leased, lock, err := w.term.Lock(ctx, t.Robot)
+	var held *LockedError
+	// An answer that was lost may have been a yes: only to ask again tells, and a
+	// lease that nobody knows of would not be given back.
+	for wait := lockAgain; err != nil && !errors.As(err, &held) && !errors.Is(err, ErrFenced) && ctx.Err() == nil; wait *= 2 {
+		pause(ctx, wait)
+		leased, lock, err = w.term.Lock(ctx, t.Robot)
+	}
 	w.ended(t.Robot, func(fl *inFlight) {
 		if err == nil {
 			fl.lock, fl.leased, fl.owner = lock, leased, ""
 			return
 		}
-		var held *LockedError
 		if errors.As(err, &held) {
 			fl.owner = held.Owner
 		} else if term.Err() == nil {
@@ -141,6 +147,8 @@ func (w *termWork) takeLease(term, ctx context.Context, t Target) {
 		fl.retryAt = w.Now().Add(time.Second)
 	})
 }
+
+const lockAgain = 100 * time.Millisecond
 
 func (w *termWork) giveLease(ctx context.Context, t Target, lock Lock) {
 	if lock != nil {

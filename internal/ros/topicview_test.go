@@ -16,7 +16,8 @@ func TestAllTopicsHaveBothEnds(t *testing.T) {
 	id, other := guid(1, 0).Participant(), guid(2, 0).Participant()
 	odom, cmd, lost, service := guid(1, 1), guid(1, 2), guid(2, 1), guid(1, 3)
 	g := fold([]ros.Fact{
-		ros.ParticipantFact{GUID: id}, ros.ParticipantFact{GUID: other},
+		ros.ParticipantFact{GUID: id},
+		ros.ParticipantFact{GUID: other},
 		ros.EndpointFact{GUID: odom, Writer: true, Topic: "rt/r/odom", Type: "nav_msgs::msg::dds_::Odometry_", QoS: plain},
 		ros.EndpointFact{GUID: lost, Topic: "rt/r/odom", Type: "nav_msgs::msg::dds_::Path_", QoS: sensor},
 		ros.EndpointFact{GUID: cmd, Topic: "rt/r/cmd_vel", Type: "geometry_msgs::msg::dds_::Twist_", QoS: sensor},
