@@ -125,7 +125,7 @@ func (t *term) Lock(ctx context.Context, robot string) (context.Context, rollout
 		}
 	}
 	leased, end := context.WithCancel(t.ctx)
-	return leased, &lock{t: t, key: key, end: end}, nil
+	return rollout.WithLease(leased, t.alive), &lock{t: t, key: key, end: end}, nil
 }
 
 // lock is a rollout.Lock.

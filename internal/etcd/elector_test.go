@@ -113,6 +113,30 @@ func TestATermOutlivesAFrozenMember(t *testing.T) {
 	}
 }
 
+// Who works under a robot's lease can ask whether it lives, and learns its end at
+// once, not when the context is ended.
+func TestWorkUnderALeaseCanAskWhetherItLives(t *testing.T) {
+	server := etcdtest.Start(t)
+	c := etcdtest.Dial(t, "a", ttl, server.Endpoint)
+	held, term, err := etcd.Elector{Client: c}.Campaign(t.Context())
+	require.NoError(t, err)
+	leased, _, err := term.Lock(t.Context(), "robot1")
+	require.NoError(t, err)
+	require.NoError(t, rollout.MayAct(leased))
+	server.Freeze()
+	defer server.Thaw()
+	last := time.Now()
+	for rollout.MayAct(context.WithoutCancel(leased)) == nil { // without the context's own end
+		last = time.Now()
+		require.Less(t, time.Since(last), ttl)
+		<-time.After(time.Millisecond)
+	}
+	<-held.Done()
+	assert.Less(t, time.Since(last), ttl/2, "both ends come together")
+	server.Thaw()
+	_ = term.Resign(context.Background())
+}
+
 func TestALockIsRefusedToAStaleTerm(t *testing.T) {
 	server := etcdtest.Start(t)
 	a, b := etcdtest.Dial(t, "a", ttl, server.Endpoint), etcdtest.Dial(t, "b", ttl, server.Endpoint)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -21,6 +22,8 @@ type lease struct {
 	end  context.CancelCauseFunc
 	stop context.CancelFunc // of the goroutine
 	done chan struct{}      // closed when the goroutine has ended
+
+	stamp atomic.Pointer[time.Time] // when the last renewal that succeeded was sent
 }
 
 var (
@@ -42,8 +45,18 @@ func (c *Client) grant(ctx context.Context) (*lease, error) {
 	l.ctx, l.end = context.WithCancelCause(ctx)
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
-	go l.keep(keeping, stamp)
+	l.stamp.Store(&stamp)
+	go l.keep(keeping)
 	return l, nil
+}
+
+// alive is an error when the lease can not be trusted any more, by the clock: a
+// process that was paused has not ended the context yet.
+func (l *lease) alive() error {
+	if age(*l.stamp.Load()) >= l.safe() {
+		return errLost
+	}
+	return nil
 }
 
 // safe is how long after a renewal was sent the lease is trusted: a margin before
@@ -53,7 +66,7 @@ func (l *lease) safe() time.Duration { return l.ttl - l.ttl/5 }
 // keep renews the lease until it is stopped or lost. A try that gets no answer
 // does not hold the next one up, which goes to another member of the cluster:
 // etcd's client takes them in turn, and needs 8 s to see that one hangs.
-func (l *lease) keep(ctx context.Context, stamp time.Time) {
+func (l *lease) keep(ctx context.Context) {
 	defer close(l.done)
 	ctx, cancel := context.WithCancel(ctx)
 	var tries sync.WaitGroup
@@ -62,6 +75,7 @@ func (l *lease) keep(ctx context.Context, stamp time.Time) {
 	tick := time.NewTicker(l.ttl / 4)
 	defer tick.Stop()
 	for {
+		stamp := *l.stamp.Load()
 		left := l.safe() - age(stamp)
 		if left <= 0 {
 			l.end(errLost)
@@ -80,9 +94,9 @@ func (l *lease) keep(ctx context.Context, stamp time.Time) {
 		case r := <-renewed:
 			switch {
 			case r.err == nil && r.sent.After(stamp):
-				stamp = r.sent
+				l.stamp.Store(&r.sent)
 			case errors.Is(r.err, rpctypes.ErrLeaseNotFound):
-				stamp = time.Time{} // it has gone
+				l.stamp.Store(&time.Time{}) // it has gone
 			}
 		}
 		late.Stop()

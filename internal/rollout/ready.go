@@ -1,8 +1,9 @@
 package rollout
 
 import (
+	"context"
 	"fmt"
-	"maps"
+	"slices"
 	"time"
 )
 
@@ -93,38 +94,32 @@ func Ready(p Plan, s Status, f Facts, i int, now time.Time) string {
 	}
 }
 
-// standing is what Ready is asked with: how a rollout stood when it was decided
-// last.
-type standing struct {
-	status Status
-	holds  map[string]*Hold
-	since  time.Time
-}
-
-// stand notes how a rollout stands, for verbs that ask.
-func (w *termWork) stand(st *Stored) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.stands[st.Plan.ID] = standing{status: st.Status, holds: w.holds, since: w.since}
-	maps.DeleteFunc(w.stands, func(id string, _ standing) bool { return w.stored[id] == nil })
-}
-
-// ready asks once more whether a robot may be touched, by what is known at this
-// moment. It is called by the goroutine of a verb.
-func (w *termWork) ready(p *Plan, i int) error {
-	w.mu.Lock()
-	s, known := w.stands[p.ID]
-	w.mu.Unlock()
-	if !known {
-		return fmt.Errorf("rollout %s has ended: %w", p.ID, ErrNotNow)
+// ready asks once more whether a robot may be touched, by what the store and the
+// fleet say at this moment: what an operator was told is locked or paused must
+// not be touched afterwards. It is called by the goroutine of a verb.
+func (w *termWork) ready(ctx context.Context, p *Plan, i int, since time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	st, err := w.Store.Load(ctx, p.ID)
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, ErrNotNow)
+	}
+	if len(st.Wishes) > 0 {
+		return fmt.Errorf("a person's wish comes first: %w", ErrNotNow)
+	}
+	holds, err := w.Store.Holds(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, ErrNotNow)
 	}
 	robot := p.Robots[i].Robot
 	f := gather(w.Registry, p, func(j int) bool { return j == i })
-	f.Since, f.DomainOK = s.since, w.DomainOK()
+	f.Since, f.DomainOK = since, w.DomainOK()
 	rf := f.Robots[robot]
-	rf.Hold = s.holds[robot]
+	if n := slices.IndexFunc(holds, func(h Hold) bool { return h.Robot == robot }); n >= 0 {
+		rf.Hold = &holds[n]
+	}
 	f.Robots[robot] = rf
-	if why := Ready(*p, s.status, f, i, w.Now().UTC()); why != "" {
+	if why := Ready(*p, st.Status, f, i, w.Now().UTC()); why != "" {
 		return fmt.Errorf("%s: %w", why, ErrNotNow)
 	}
 	return nil

@@ -113,7 +113,6 @@ type termWork struct {
 
 	mu     sync.Mutex
 	robots map[string]*inFlight // guarded by mu; by robot
-	stands map[string]standing  // guarded by mu; the newest of each rollout, for verbs that ask
 
 	clock  clock              // owned by run
 	stored map[string]*Stored // owned by run; the rollouts that have not ended
@@ -142,7 +141,7 @@ type inFlight struct {
 func newTermWork(r *Runner, t Term) *termWork {
 	return &termWork{
 		Runner: r, term: t, since: r.Now(), wake: make(chan struct{}, 1),
-		robots: make(map[string]*inFlight), stored: make(map[string]*Stored), stands: make(map[string]standing),
+		robots: make(map[string]*inFlight), stored: make(map[string]*Stored),
 	}
 }
 
@@ -287,7 +286,6 @@ func (w *termWork) decide(ctx context.Context, st *Stored) (time.Time, error) {
 			st.Status = saved
 		}
 		w.taken(&st.Plan, facts)
-		w.stand(st)
 		for _, robot := range d.Cancel {
 			w.cancelVerb(robot)
 		}

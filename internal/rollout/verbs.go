@@ -38,7 +38,7 @@ func (w *termWork) start(ctx context.Context, st *Stored, c Command) {
 		fl.late = time.AfterFunc(limit, cancel)
 	}
 	fl.busy, fl.cancel, fl.progress = c.Verb, cancel, Progress{}
-	lock := fl.lock
+	lock, since := fl.lock, w.since
 	w.verbs.Go(func() {
 		defer cancel()
 		switch c.Verb {
@@ -49,15 +49,15 @@ func (w *termWork) start(ctx context.Context, st *Stored, c Command) {
 		case VerbProbe:
 			w.probe(verbCtx, t, p.Spec.After.Checks)
 		default:
-			w.act(verbCtx, p, t, c)
+			w.act(verbCtx, p, t, c, since)
 		}
 	})
 }
 
 // act calls the engine and keeps the result for the next decision.
-func (w *termWork) act(ctx context.Context, p *Plan, t Target, c Command) {
+func (w *termWork) act(ctx context.Context, p *Plan, t Target, c Command, since time.Time) {
 	began, v := time.Now(), c.Verb
-	err := w.engineVerb(ctx, p, t, v, func() error { return w.ready(p, c.Robot) })
+	err := w.engineVerb(ctx, p, t, v, func() error { return w.ready(ctx, p, c.Robot, since) })
 	res := &Result{Verb: v}
 	if err != nil {
 		res.Err, res.Fatal, res.Stale, res.NotNow = err.Error(), IsFatal(err), errors.Is(err, ErrStale), errors.Is(err, ErrNotNow)
