@@ -37,7 +37,7 @@ SEARCHES = TestNextIsSafeUnderAnySchedule|TestSimulations|TestACrashAfterEveryEf
 
 test-go: build ## the Go tests alone; the packages with the race detector, then the built programs
 	go test -race -timeout 15m $$(go list ./... | grep -v /cmd/muster$$)
-	go test -timeout 15m -run '$(SEARCHES)' ./internal/rollout -schedules 100000 -simulations 10000
+	GOGC=800 go test -timeout 15m -run '$(SEARCHES)' ./internal/rollout -schedules 100000 -simulations 10000
 	cd cmd/muster-rclgo && go test ./...
 	CHROMIUM=$$(deploy/install.sh browser) go test -timeout 20m ./cmd/muster
 
@@ -65,7 +65,7 @@ bench: ## the benchmarks, each beside a peer of its own run
 
 soak: ## the tests that search at random, for longer, and every fault at every point of a rollout
 	go test -race -timeout 60m -run 'Test.*' -rapid.checks=5000 ./internal/ros ./internal/stream
-	go test -timeout 120m -run '$(SEARCHES)' -v ./internal/rollout -schedules 1000000 -simulations 200000
+	GOGC=800 go test -timeout 120m -run '$(SEARCHES)' -v ./internal/rollout -schedules 1000000 -simulations 200000
 	go test -timeout 180m -run TestFaults -v ./cmd/muster -faults
 
 image: ## the container image

@@ -1,6 +1,11 @@
 package rollout
 
-import "time"
+import (
+	"cmp"
+	"time"
+
+	"github.com/muster-fleet/muster/internal/fleet"
+)
 
 // ended looks after a robot in a terminal step. One that is done keeps its old
 // container until the rollout closes, so that it can still be rolled back.
@@ -43,8 +48,12 @@ func (d *decider) undoes(i int) bool {
 // undo rolls a robot back that was done, as soon as it may be down.
 func (d *decider) undo(i int) {
 	rs := d.robot(i)
-	full := d.noRoom(i, true)
+	full, objection := d.noRoom(i, true), d.objection(i)
 	switch {
+	case objection != "":
+		d.wait(i, nil, "is to be rolled back; %s", objection)
+		d.release(i)
+		d.poll()
 	case full != "":
 		d.wait(i, nil, "is to be rolled back; %s", full)
 		d.release(i)
@@ -57,6 +66,23 @@ func (d *decider) undo(i int) {
 	}
 }
 
+// objection is why a robot that is at work may not be stopped now, although it is
+// to be rolled back: it drives, or somebody locked it. What is not known holds no
+// rollback up.
+func (d *decider) objection(i int) string {
+	f := d.fact(i)
+	gates := []Gate{lockGate(d.plan.Robots[i], f, d.robot(i))}
+	if d.plan.Spec.Before.Stationary {
+		gates = append(gates, d.standsStill(i, f))
+	}
+	for _, g := range gates {
+		if g.Outcome == Fail {
+			return g.Reason
+		}
+	}
+	return ""
+}
+
 func (d *decider) undoReason(rs RobotStatus) string {
 	if d.s.Undo == UndoNone {
 		return rs.Reason
@@ -67,8 +93,9 @@ func (d *decider) undoReason(rs RobotStatus) string {
 // soaking reports whether robot i is done and still watched.
 func (d *decider) soaking(i int) bool {
 	rs := d.robot(i)
-	return rs.Step == StepDone && !rs.Tidy && d.s.State != StateStopping && !d.s.Closing &&
-		d.now.Before(rs.Since.Add(time.Duration(d.plan.Spec.Soak)))
+	soak := time.Duration(d.plan.Spec.Soak)
+	return rs.Step == StepDone && !rs.Tidy && d.s.State != StateStopping && !d.s.Closing && soak > 0 &&
+		(d.now.Before(rs.Since.Add(soak)) || !rs.Unsure.IsZero())
 }
 
 // soak watches a robot that is done. It has failed when waiting will not help,
@@ -80,11 +107,14 @@ func (d *decider) soak(i int) bool {
 	}
 	rs := d.robot(i)
 	until := rs.Since.Add(time.Duration(d.plan.Spec.Soak))
-	d.wakeBy(until)
+	if until.After(d.now) { // else it goes on for want of data
+		d.wakeBy(until)
+	}
 	d.poll()
 	gates := d.after(i)
-	verdict := worst(gates)
+	verdict := d.verdict(i, gates)
 	d.wait(i, gates, "soaks until %s", until.Format(time.TimeOnly))
+	rs = d.unsure(i, verdict == Inconclusive, gates)
 	failing := verdict == GateError || verdict == Fail
 	// What another runner saw fail may long be well; this one may only not know it yet.
 	switch {
@@ -102,8 +132,8 @@ func (d *decider) soak(i int) bool {
 		d.pause("robot %s fails while it soaks: %s", d.plan.Robots[i].Robot, objections(gates))
 		return false
 	}
-	if full := d.noRoom(i, true); full != "" {
-		d.wait(i, gates, "fails while it soaks and is to be rolled back; %s", full)
+	if no := cmp.Or(d.objection(i), d.noRoom(i, true)); no != "" {
+		d.wait(i, gates, "fails while it soaks and is to be rolled back; %s", no)
 		return false
 	}
 	if d.fact(i).Held {
@@ -112,6 +142,35 @@ func (d *decider) soak(i int) bool {
 		d.lock(i)
 	}
 	return true
+}
+
+// unsure notes since when nothing can be told of a robot that soaks. No data is no
+// success: its soak goes on until something is known, and a person is asked when
+// that takes as long as verifying may.
+func (d *decider) unsure(i int, is bool, gates []Gate) RobotStatus {
+	rs := d.robot(i)
+	switch {
+	case !is && !rs.Unsure.IsZero():
+		rs.Unsure = time.Time{}
+		d.put(i, rs)
+	case is && rs.Unsure.Before(d.facts.Since): // also when zero
+		rs.Unsure = d.now
+		d.put(i, rs)
+	case is && d.now.After(rs.Since.Add(time.Duration(d.plan.Spec.Soak))) &&
+		d.now.Sub(rs.Unsure) > time.Duration(d.plan.Spec.Deadlines.Verify):
+		d.pause("robot %s can not be judged at the end of its soak: %s", d.plan.Robots[i].Robot, objections(gates))
+	}
+	return rs
+}
+
+// verdict is what the gates of a robot come to. While its engine does not answer
+// nothing that is missing is the new container's fault: the robot may be off.
+func (d *decider) verdict(i int, gates []Gate) Outcome {
+	v := worst(gates)
+	if v == Fail && d.fact(i).Engine.State != fleet.EngineUp {
+		return Inconclusive
+	}
+	return v
 }
 
 // tidy removes what a robot left behind, then gives its lease back. What can

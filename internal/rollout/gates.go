@@ -26,7 +26,7 @@ func gate(name string, o Outcome, format string, args ...any) Gate {
 // before answers the gates that stand before robot i's container is touched.
 func (d *decider) before(i int) []Gate {
 	b, f := d.plan.Spec.Before, d.fact(i)
-	gates := []Gate{engineGate(f), lockGate(d.plan.Robots[i], f, d.robot(i).Override)}
+	gates := []Gate{engineGate(f), lockGate(d.plan.Robots[i], f, d.robot(i))}
 	if b.Stationary {
 		gates = append(gates, d.standsStill(i, f))
 	}
@@ -50,31 +50,35 @@ func engineGate(f RobotFacts) Gate {
 	}
 }
 
-// lockGate asks that nobody said "not now": an operator, the robot itself on
-// its topic, or a label of its container. An operator may override it.
-func lockGate(rp RobotPlan, f RobotFacts, override string) Gate {
+// lockGate asks that nobody said "not now". An operator may override the lock that
+// is there; one that comes later is another.
+func lockGate(rp RobotPlan, f RobotFacts, rs RobotStatus) Gate {
 	const name = "lock"
-	locked := ""
-	switch l := f.Robot.UpdateLock; {
-	case f.Hold != nil:
-		locked = fmt.Sprintf("locked by %s: %s", f.Hold.By, cmp.Or(f.Hold.Reason, "no reason is given"))
-	case l != nil && l.Locked:
-		locked = "the robot asks not to be updated"
-	default:
-		for _, c := range f.Robot.Containers {
-			if c.Name == rp.Container && c.Lock != "" {
-				locked = "the container's label locks it: " + c.Lock
-			}
-		}
-	}
-	switch {
+	switch locked := lockOf(rp, f); {
 	case locked == "":
 		return gate(name, Pass, "not locked")
-	case override != "":
-		return gate(name, Pass, "%s; overridden by %s", locked, override)
+	case rs.Override != "" && rs.Overridden == locked:
+		return gate(name, Pass, "%s; overridden by %s", locked, rs.Override)
 	default:
 		return gate(name, Fail, "%s", locked)
 	}
+}
+
+// lockOf says who locks a robot: an operator, the robot itself on its topic, or a
+// label of its container; "" when nobody does.
+func lockOf(rp RobotPlan, f RobotFacts) string {
+	switch l := f.Robot.UpdateLock; {
+	case f.Hold != nil:
+		return fmt.Sprintf("locked by %s: %s", f.Hold.By, cmp.Or(f.Hold.Reason, "no reason is given"))
+	case l != nil && l.Locked:
+		return "the robot asks not to be updated"
+	}
+	for _, c := range f.Robot.Containers {
+		if c.Name == rp.Container && c.Lock != "" {
+			return "the container's label locks it: " + c.Lock
+		}
+	}
+	return ""
 }
 
 // idleGate asks that the robot has stood still for a while: it has no task. Time

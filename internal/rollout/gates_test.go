@@ -48,7 +48,13 @@ func TestTheLockGate(t *testing.T) {
 		},
 		"a lock that is not there is not overridden": {RobotFacts{}, "eve: why not", Pass, "not locked"},
 	} {
-		assert.Equal(t, gate("lock", test.want, "%s", test.reason), lockGate(RobotPlan{Container: "amr"}, test.f, test.override), name)
+		rp := RobotPlan{Container: "amr"}
+		rs := RobotStatus{Override: test.override, Overridden: lockOf(rp, test.f)}
+		assert.Equal(t, gate("lock", test.want, "%s", test.reason), lockGate(rp, test.f, rs), name)
+		if test.want == Pass && rs.Overridden != "" {
+			rs.Overridden = "locked by ada: another time"
+			assert.Equal(t, Fail, lockGate(rp, test.f, rs).Outcome, "%s: it was another lock that was overridden", name)
+		}
 	}
 }
 

@@ -84,6 +84,7 @@ func (d *decider) mendClocks() {
 		mended := ahead(&rs.Since, 0, d.now)
 		mended = ahead(&rs.Begun, 0, d.now) || mended
 		mended = ahead(&rs.Lost, 0, d.now) || mended
+		mended = ahead(&rs.Unsure, 0, d.now) || mended
 		mended = ahead(&rs.FailedAt, 0, d.now) || mended
 		mended = ahead(&rs.PassAt, 0, time.Time{}) || mended
 		mended = ahead(&rs.FailAt, 0, time.Time{}) || mended
@@ -98,6 +99,12 @@ func (d *decider) mendClocks() {
 // renewDeadlines gives robots whose deadline led to the pause their time again.
 func (d *decider) renewDeadlines() {
 	for id, rs := range d.s.Robots {
+		for _, since := range []*time.Time{&rs.Unsure, &rs.FailAt} {
+			if !since.IsZero() {
+				*since = d.now
+				d.s.Robots[id] = rs
+			}
+		}
 		if !rs.Step.Terminal() {
 			rs.Deadline = d.deadline(rs.Step)
 			if !rs.Lost.IsZero() {
@@ -264,7 +271,7 @@ func (d *decider) enter(i int, s Step, format string, args ...any) {
 	old := d.robot(i)
 	rs := RobotStatus{
 		Step: s, Since: d.now, Deadline: d.deadline(s), Reason: fmt.Sprintf(format, args...),
-		Override: old.Override, Begun: old.Begun, Was: old.Was,
+		Override: old.Override, Overridden: old.Overridden, Begun: old.Begun, Was: old.Was,
 		Undo: old.Undo && (s == StepRollingBack || s == StepRolledBack),
 	}
 	if s.Bad() || s == StepRollingBack {

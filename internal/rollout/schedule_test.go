@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	schedules = flag.Int("schedules", 3000, "random schedules to try")
+	schedules = flag.Int("schedules", 1000, "random schedules to try")
 	seed      = flag.Uint64("seed", 0, "try only the schedule of this seed, and print it")
 )
 

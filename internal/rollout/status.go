@@ -85,6 +85,9 @@ type Status struct {
 	UndoWave int  `json:"undo_wave,omitempty"`
 	// Pardoned are the failures after which a person had the rollout go on.
 	Pardoned int `json:"pardoned,omitempty"`
+	// Unproven: a person goes on although no robot of the canary wave took the
+	// image.
+	Unproven bool `json:"unproven,omitempty"`
 	// Closing: all robots have ended, and what is no longer needed is removed.
 	Closing bool `json:"closing,omitempty"`
 	// Approved are the approvals given so far.
@@ -115,7 +118,11 @@ type RobotStatus struct {
 	FailAt   time.Time `json:"fail_at,omitzero"`   // since when its gates fail, done and soaking only
 	Undo     bool      `json:"undo,omitempty"`     // is rolled back by decision; it did not fail
 	Skip     string    `json:"skip,omitempty"`     // who leaves it out, and why
-	Override string    `json:"override,omitempty"` // who overrides the robot's locks, and why
+	Override string    `json:"override,omitempty"` // who overrides the robot's lock, and why
+	// Overridden is the lock that Override is about, in words.
+	Overridden string `json:"overridden,omitempty"`
+	// Unsure: since when its gates tell nothing, done and soaking only.
+	Unsure   time.Time `json:"unsure,omitzero"`
 	FailedAt time.Time `json:"failed_at,omitzero"` // when it began to be rolled back, or failed
 	// Lost is since when its engine does not answer in the middle of a step.
 	Lost time.Time `json:"lost,omitzero"`

@@ -1,6 +1,9 @@
 package rollout
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // takeWish folds an operator's wish into the status, once. One that does not
 // fit where the rollout stands by now is refused, with the reason.
@@ -24,6 +27,7 @@ func (d *decider) takeWish(w Wish) {
 		d.setState(StateRunning, "resumed by "+w.because())
 		d.renewDeadlines()
 		d.s.Pardoned = d.failures().count
+		d.s.Unproven = d.s.Unproven || d.plan.Waves > 1 && d.unproven()
 	case ActionAbort:
 		d.stop(StateAborted, "aborted by "+w.because())
 	case ActionRollback:
@@ -47,7 +51,7 @@ func (d *decider) steerRobot(w Wish) {
 		}
 	case ActionRetry:
 		if rs.Step.Terminal() {
-			again := RobotStatus{Step: StepQueued, Since: d.now, Reason: "tried again by " + w.because(), Override: rs.Override}
+			again := RobotStatus{Step: StepQueued, Since: d.now, Reason: "tried again by " + w.because(), Override: rs.Override, Overridden: rs.Overridden}
 			if rs.Step == StepNeedsOperator { // something of it is still there
 				again.Was, again.Begun = rs.Was, rs.Begun
 			}
@@ -58,6 +62,11 @@ func (d *decider) steerRobot(w Wish) {
 	case ActionRollback:
 		rs.Undo, rs.Reason = true, "rolled back by "+w.because()
 	case ActionOverride:
+		i := slices.IndexFunc(d.plan.Robots, func(rp RobotPlan) bool { return rp.Robot == w.Robot })
+		if rs.Overridden = lockOf(d.plan.Robots[i], d.fact(i)); rs.Overridden == "" {
+			d.refused = append(d.refused, fmt.Sprintf("%s by %s: nothing locks robot %s", w.Action, w.By, w.Robot))
+			return
+		}
 		rs.Override = w.because()
 	case ActionPause, ActionResume, ActionAbort, ActionApprove: // about the whole
 	}

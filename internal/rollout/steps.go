@@ -199,6 +199,9 @@ func (d *decider) heldUp(i int) string {
 		return "an earlier wave has not ended"
 	case shut != "":
 		return shut
+	case rp.Wave > 0 && d.unproven():
+		d.pause("no robot of the canary wave took the image; resume to go on without that proof")
+		return "no robot of the canary wave took the image"
 	case spec.Before.WavePulled && d.count().notPulled[rp.Wave] > 0:
 		return "the image is not on all robots of the wave yet"
 	}
@@ -207,6 +210,20 @@ func (d *decider) heldUp(i int) string {
 		d.pause("no robot may be touched before those that need an operator are put right")
 	}
 	return full
+}
+
+// unproven reports whether the canary wave has come to nothing, as when its
+// robots were left out, and nobody has said to go on all the same.
+func (d *decider) unproven() bool {
+	if d.s.Unproven {
+		return false
+	}
+	for i, rp := range d.plan.Robots {
+		if rp.Skip == "" && rp.Wave == 0 && d.step(i) != StepSkipped {
+			return false
+		}
+	}
+	return true
 }
 
 // replacing puts the new container in the old one's place.
@@ -226,10 +243,10 @@ func (d *decider) replacing(i int) {
 	case res != nil && res.Fatal:
 		d.failed(i, "%s", res.Err)
 	case d.unreachable(i):
-	case d.overdue(rs):
-		d.failed(i, "not replaced in %v: %s", d.limit(rs.Step), cmp.Or(rs.Error, "no answer"))
 	case d.s.State == StatePaused && d.plan.Spec.OnFailure == PauseOnly && rs.Attempt > 0:
 		d.wait(i, nil, "%s", rs.Error)
+	case d.overdue(rs):
+		d.failed(i, "not replaced in %v: %s", d.limit(rs.Step), cmp.Or(rs.Error, "no answer"))
 	case res == nil && d.turnsBack(i):
 	default:
 		d.try(i, VerbReplace, res)
@@ -273,7 +290,7 @@ func (d *decider) verifying(i int) {
 	gates := d.after(i)
 	window := time.Duration(d.plan.Spec.After.Window)
 	d.poll()
-	verdict := worst(gates)
+	verdict := d.verdict(i, gates)
 	if verdict == Pass {
 		if rs.PassAt.Before(d.facts.Since) { // also when zero
 			rs.PassAt = d.now

@@ -7,6 +7,7 @@ type tally struct {
 	openWave  int   // the first wave with a robot that has not ended, or that still soaks
 	down      int   // robots that may be without their container
 	helpless  int   // robots that are left for an operator
+	undoing   int   // robots at work that are to be rolled back, and may be
 	busy      []int // by wave: robots between their lease and their end that nothing holds up
 	atGates   int   // robots that wait for their own gates
 	tidying   int   // robots whose leftovers are being removed
@@ -55,10 +56,13 @@ func (d *decider) add(t *tally, i int) {
 		if step == StepDone && d.soaking(i) {
 			t.openWave = min(t.openWave, rp.Wave)
 		}
+		if step == StepDone && d.undoes(i) && d.objection(i) == "" {
+			t.undoing++
+		}
 		return
 	}
 	t.openWave = min(t.openWave, rp.Wave)
-	if step.Down() {
+	if step.Down() || d.lies(i) {
 		t.down++
 		t.addGroups(rp)
 	}
@@ -71,6 +75,18 @@ func (d *decider) add(t *tally, i int) {
 	case step != StepQueued || rf.Held || rf.Busy == VerbLock || d.locking[i]:
 		t.busy[rp.Wave]++
 	}
+}
+
+// lies reports whether robot i is tried again and was left without its old
+// container at work: it may be down before it is touched.
+func (d *decider) lies(i int) bool {
+	rs := d.robot(i)
+	if rs.Begun.IsZero() || rs.Step.Down() || rs.Step.Terminal() {
+		return false
+	}
+	f, looked := d.facts.Robots[d.plan.Robots[i].Robot]
+	c := f.inPlace(d.plan.Robots[i].Container)
+	return looked && (d.plan.midway(i, f) || !c.Running())
 }
 
 func (t *tally) addGroups(rp *RobotPlan) {
@@ -105,9 +121,16 @@ func (d *decider) maxDown() int {
 // wait for a person.
 func (d *decider) noRoom(i int, rollback bool) string {
 	t := d.count()
-	down := t.down
+	down, own := t.down, 0
+	if d.lies(i) { // it takes no room that it does not take already
+		own = 1
+	}
+	down -= own
 	if !rollback {
 		down += t.helpless
+		if t.undoing > 0 {
+			return "a robot that is to be rolled back goes first"
+		}
 	}
 	others, who := d.elsewhere(rollback, func(o Elsewhere) bool { return d.takesPart(o.Robot) })
 	if down+others >= d.maxDown() {
@@ -116,7 +139,7 @@ func (d *decider) noRoom(i int, rollback bool) string {
 	for _, l := range d.plan.Spec.MaxPer {
 		value, bound := d.plan.Robots[i].Groups[l.Label]
 		others, who := d.elsewhere(rollback, func(o Elsewhere) bool { return o.Labels[l.Label] == value })
-		n := t.groups[[2]string{l.Label, value}] + others
+		n := t.groups[[2]string{l.Label, value}] + others - own
 		if bound && n >= l.Max && (!rollback || t.down+others > 0) {
 			return "as many robots of " + l.Label + " " + value + " as may be are being replaced" + who
 		}

@@ -126,14 +126,8 @@ func (w *termWork) engineVerb(ctx context.Context, p *Plan, t Target, v Verb, re
 // takeLease asks for the robot's lease. The lease outlives the call: it ends
 // with the term.
 func (w *termWork) takeLease(term, ctx context.Context, t Target) {
-	leased, lock, err := w.term.Lock(ctx, t.Robot)
+	leased, lock, err := w.askLease(ctx, t.Robot, lockAgain)
 	var held *LockedError
-	// An answer that was lost may have been a yes: only to ask again tells, and a
-	// lease that nobody knows of would not be given back.
-	for wait := lockAgain; err != nil && !errors.As(err, &held) && !errors.Is(err, ErrFenced) && ctx.Err() == nil; wait *= 2 {
-		pause(ctx, wait)
-		leased, lock, err = w.term.Lock(ctx, t.Robot)
-	}
 	w.ended(t.Robot, func(fl *inFlight) {
 		if err == nil {
 			fl.lock, fl.leased, fl.owner = lock, leased, ""
@@ -146,6 +140,18 @@ func (w *termWork) takeLease(term, ctx context.Context, t Target) {
 		}
 		fl.retryAt = w.Now().Add(time.Second)
 	})
+}
+
+// askLease asks until it has an answer. One that was lost may have been a yes: only
+// to ask again tells, and a lease that nobody knows of would not be given back.
+func (w *termWork) askLease(ctx context.Context, robot string, wait time.Duration) (context.Context, Lock, error) {
+	leased, lock, err := w.term.Lock(ctx, robot)
+	var held *LockedError
+	if err == nil || errors.As(err, &held) || errors.Is(err, ErrFenced) || ctx.Err() != nil {
+		return leased, lock, err
+	}
+	pause(ctx, wait)
+	return w.askLease(ctx, robot, 2*wait)
 }
 
 const lockAgain = 100 * time.Millisecond
