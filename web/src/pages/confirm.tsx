@@ -23,7 +23,13 @@ export function ConfirmAction({ rollout, action, robot, onClose }: Props): JSX.E
   const act = async () => {
     setBusy(true);
     try {
-      const answer = await api.act(rollout.id, action, reason, robot, action === "approve" ? rollout.approval : undefined);
+      const answer = await api.act(
+        rollout.id,
+        action,
+        reason,
+        robot,
+        action === "approve" ? rollout.approval : undefined,
+      );
       app.store.putRollout(answer);
       onClose();
       // An ended rollout is rolled back by a rollout of its own.
