@@ -1,88 +1,36 @@
 package docker
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/muster-fleet/muster/internal/docker/dockertest"
 	"github.com/muster-fleet/muster/internal/fleet"
+	"github.com/muster-fleet/muster/internal/tlstest"
 )
 
-// authority is a certificate authority of a site's own.
-type authority struct {
-	t    *testing.T
-	dir  string
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-func newAuthority(t *testing.T) *authority {
-	a := &authority{t: t, dir: t.TempDir()}
-	a.cert, a.key = a.issue("ca", &x509.Certificate{
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	})
-	return a
-}
-
-func (a *authority) path(name string) string { return filepath.Join(a.dir, name) }
-
-// issue writes NAME.pem and NAME-key.pem.
-func (a *authority) issue(name string, c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(a.t, err)
-	c.SerialNumber, c.Subject = big.NewInt(time.Now().UnixNano()), pkix.Name{CommonName: name}
-	c.NotBefore, c.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, signer := a.cert, a.key
-	if parent == nil {
-		parent, signer = c, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, signer)
-	require.NoError(a.t, err)
-	c, err = x509.ParseCertificate(der)
-	require.NoError(a.t, err)
-	secret, err := x509.MarshalECPrivateKey(key)
-	require.NoError(a.t, err)
-	for file, block := range map[string]*pem.Block{
-		name + ".pem":     {Type: "CERTIFICATE", Bytes: der},
-		name + "-key.pem": {Type: "EC PRIVATE KEY", Bytes: secret},
-	} {
-		require.NoError(a.t, os.WriteFile(a.path(file), pem.EncodeToMemory(block), 0o600))
-	}
-	return c, key
-}
-
-func (a *authority) client() TLS {
-	a.issue("client", &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	return TLS{CA: a.path("ca.pem"), Cert: a.path("client.pem"), Key: a.path("client-key.pem")}
+// clientTLS makes a client's certificate.
+func clientTLS(a *tlstest.Authority) TLS {
+	a.IssueClient("client")
+	return TLS{CA: a.Path("ca.pem"), Cert: a.Path("client.pem"), Key: a.Path("client-key.pem")}
 }
 
 func TestEngineOverTLS(t *testing.T) {
 	t.Parallel()
-	a := newAuthority(t)
-	a.issue("server", &x509.Certificate{
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	})
+	a := tlstest.NewAuthority(t)
+	a.IssueServer("server")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	url := "tcp://" + l.Addr().String()
 	require.NoError(t, l.Close())
-	own := dockertest.StartEngine(t, "--host", url, "--tlsverify", "--tlscacert", a.path("ca.pem"),
-		"--tlscert", a.path("server.pem"), "--tlskey", a.path("server-key.pem"))
+	own := dockertest.StartEngine(t, "--host", url, "--tlsverify", "--tlscacert", a.Path("ca.pem"),
+		"--tlscert", a.Path("server.pem"), "--tlskey", a.Path("server-key.pem"))
 
-	good, stranger := a.client(), newAuthority(t).client()
+	good, stranger := clientTLS(a), clientTLS(tlstest.NewAuthority(t))
 	stranger.CA = good.CA
 	f := follow(t, Options{}, Endpoint{Name: "good", URL: url, TLS: good},
 		Endpoint{Name: "plain", URL: url}, Endpoint{Name: "stranger", URL: url, TLS: stranger})
@@ -104,7 +52,7 @@ func TestEndpointErrorsNameTheField(t *testing.T) {
 	t.Parallel()
 	empty := filepath.Join(t.TempDir(), "empty.pem")
 	require.NoError(t, os.WriteFile(empty, nil, 0o600))
-	good := newAuthority(t).client()
+	good := clientTLS(tlstest.NewAuthority(t))
 	for says, e := range map[string]Endpoint{
 		"without a name":         {URL: "unix:///x"},
 		"engine e: url: ":        {Name: "e", URL: "http://robot"},
