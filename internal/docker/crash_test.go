@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -174,4 +175,74 @@ func TestTwoActorsAtOnce(t *testing.T) {
 	require.NoFileExists(t, c.path("lock.conflict"), "two ran at once")
 	_, err := os.Stat(c.path("lock"))
 	require.NoError(t, err, "the lock was never taken")
+}
+
+// An actor that was overtaken between its last look and its change puts its own
+// successor into the place; the newer one, and its rollback, take it out again.
+func TestAnOvertakenActorTakesThePlace(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]verb{"replaced": replace, "rolled back": inTurn(rollback, discard)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			slow, fast := dockertest.StartProxy(t, shared(t).Socket()), dockertest.StartProxy(t, shared(t).Socket())
+			r := newRigAt(t, shared(t), shared(t).URL(), dockertest.Image{}, dockertest.Image{})
+			old := r.run(agent())
+			older, newer := r.t1, r.t1
+			newer.Generation, newer.Rollout = older.Generation+1, "ro-2"
+			go1, go2, go3 := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			first, firstHeld := closing()
+			second, secondHeld := closing()
+			third, thirdHeld := closing()
+			wait := func(held func(*http.Request), until <-chan struct{}) func(*http.Request) {
+				return func(q *http.Request) { held(q); <-until }
+			}
+			creates, renames := regexp.MustCompile("/create$"), regexp.MustCompile("/rename$")
+			fast.Set(
+				dockertest.Rule{Method: "POST", Path: creates, Times: 1, Before: wait(first, go1)},
+				dockertest.Rule{Method: "POST", Path: renames, Skip: 1, Times: 1, Before: wait(third, go3)})
+			slow.Set(dockertest.Rule{Method: "POST", Path: renames, Skip: 1, Times: 1, Before: wait(second, go2)})
+			ended := make(chan error, 2)
+			act := func(url string, tgt rollout.Target) {
+				cl := r.client(url)
+				go func() { ended <- cl.Replace(r.ctx(), tgt, isReady) }()
+			}
+			await := func(reached <-chan struct{}) {
+				select {
+				case <-reached:
+				case err := <-ended:
+					t.Fatalf("it came to its end: %v", err)
+				}
+			}
+			act(fast.URL(), newer)
+			await(firstHeld) // it has seen the old one in its place
+			act(slow.URL(), older)
+			await(secondHeld) // it has stopped the old one and looked for the last time
+			close(go1)
+			await(thirdHeld) // so has the newer one
+			close(go2)
+			require.NoError(t, <-ended, "the older one takes the place")
+			close(go3)
+			require.Error(t, <-ended)
+
+			require.NoError(t, end(r.c, r.ctx(), newer))
+			now := r.inspect(r.t1.Container).Container
+			require.True(t, now.State.Running)
+			require.Equal(t, "unless-stopped", string(now.HostConfig.RestartPolicy.Name))
+			running := 0
+			for _, state := range r.family() {
+				if state == "running" {
+					running++
+				}
+			}
+			require.Equal(t, 1, running, r.family())
+			require.Error(t, r.c.Replace(r.ctx(), older, isReady))
+			if name == "rolled back" {
+				require.Equal(t, old, now.ID)
+				return
+			}
+			require.Equal(t, labelsOf(newer)[labelGeneration], now.Config.Labels[labelGeneration])
+			require.NoError(t, r.c.Commit(r.ctx(), newer))
+			require.Len(t, r.family(), 1)
+		})
+	}
 }

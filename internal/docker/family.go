@@ -32,6 +32,13 @@ func (m *member) is(t rollout.Target) bool {
 	return true
 }
 
+// slower reports whether an actor of an earlier rollout, which did not notice
+// that it was overtaken, made the member for the same place.
+func (m *member) slower(t rollout.Target) bool {
+	g := generationOf(m.labels)
+	return g > 0 && g < t.Generation && m.labels[labelContainer] == t.Container
+}
+
 // runs reports whether its process lived when the family was listed.
 func (m *member) runs() bool {
 	switch m.state {
@@ -57,6 +64,7 @@ type family struct {
 	next   *member  // the target's successor, not yet in place
 	prev   *member  // the old container, while the target's replacement lasts
 	undone *member  // the target's successor after a rollback
+	late   *member  // a lower generation's successor that took the place while the old one was out of it
 	lower  []member // of lower generations
 }
 
@@ -127,8 +135,12 @@ func sortFamily(all []member, t rollout.Target) (*family, error) {
 			f.next = m
 		}
 	}
-	if f.place != nil && generationOf(f.place.labels) == t.Generation && !f.place.is(t) {
+	switch {
+	case f.place == nil:
+	case generationOf(f.place.labels) == t.Generation && !f.place.is(t):
 		return nil, rollout.Fatal(fmt.Errorf("generation %d is taken by %s", t.Generation, f.place.owner()))
+	case f.prev != nil && f.place.slower(t):
+		f.late, f.place = f.place, nil
 	}
 	return f, nil
 }

@@ -60,6 +60,10 @@ func (w *work) original(ctx context.Context, old *member) (*original, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Another actor may have taken it out of its place since it was listed: its
+	// name tells, and remembers how it was.
+	old.name = engineName(r.Container.Name)
+	_, old.slot, old.generation = parseName(old.name)
 	o := &original{
 		seen: r.Container, api: w.s.api, found: foundStopped,
 		restart: r.Container.HostConfig.RestartPolicy,

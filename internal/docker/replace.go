@@ -167,6 +167,9 @@ func (w *work) takeOver(ctx context.Context, next, old *member) error {
 		if err := w.notUndone(f); err != nil {
 			return err
 		}
+		if err := w.evict(ctx, f); err != nil {
+			return err
+		}
 	}
 	if err := w.rename(ctx, next, w.t.Container); err != nil {
 		return err
@@ -174,7 +177,7 @@ func (w *work) takeOver(ctx context.Context, next, old *member) error {
 	if err := w.start(ctx); err != nil {
 		return w.hopeless(ctx, err)
 	}
-	if err := w.setRestart(ctx, next.id, wanted); err != nil {
+	if err := w.setRestart(ctx, w.t.Container, wanted); err != nil {
 		return err
 	}
 	w.log.Info("container replaced", "image", w.t.Image.ByDigest())

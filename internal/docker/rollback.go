@@ -39,13 +39,16 @@ func (w *work) restore(ctx context.Context, f *family) error {
 	if next == nil && old == f.place {
 		return nil // never replaced, or all done and discarded
 	}
+	if err := w.evict(ctx, f); err != nil {
+		return err
+	}
 	if next != nil {
 		if f.mine(w.t) != nil || f.undone != nil {
 			if err := w.surplus(ctx, f); err != nil {
 				return err
 			}
 		}
-		if err := w.takeOut(ctx, next); err != nil {
+		if err := w.takeOut(ctx, next, w.t.Generation); err != nil {
 			return err
 		}
 	}
@@ -122,14 +125,24 @@ func (w *work) sides(f *family) (next, old *member, err error) {
 // takeOut makes sure that the successor is out of its place, stopped, and stays
 // so. It is renamed before it is stopped: from then on nobody can start it by
 // the name of the place.
-func (w *work) takeOut(ctx context.Context, next *member) error {
+func (w *work) takeOut(ctx context.Context, next *member, generation uint64) error {
 	if err := w.setRestart(ctx, next.id, noRestart); err != nil {
 		return err
 	}
-	if err := w.rename(ctx, next, nameOf(w.t.Container, slotUndone, w.t.Generation)); err != nil {
+	if err := w.rename(ctx, next, nameOf(w.t.Container, slotUndone, generation)); err != nil {
 		return err
 	}
 	return w.halt(ctx, next)
+}
+
+// evict takes a late successor out of the place. Its generation has been
+// overtaken, so it is what nobody wants any more; Commit removes it.
+func (w *work) evict(ctx context.Context, f *family) error {
+	if f.late == nil {
+		return nil
+	}
+	w.log.Warn("container of an overtaken rollout taken out of the place", "by", f.late.owner())
+	return w.takeOut(ctx, f.late, generationOf(f.late.labels))
 }
 
 // Commit removes the old container, and what earlier rollouts of lower
