@@ -84,11 +84,14 @@ func (s *Status) wantsApproval(p *Plan, wave int) bool {
 }
 
 // nextApproval is the wave that waits for an approval: the next to open, once
-// every robot of those before it has ended. ok is false when none does.
+// every robot of those before it has ended and soaked. ok is false when none does.
 func (s *Status) nextApproval(p *Plan) (wave int, ok bool) {
 	open := s.openWave(p)
-	return open, open < p.Waves && s.wantsApproval(p, open)
+	return open, open < p.Waves && s.wantsApproval(p, open) && !s.soaksBefore(p, open)
 }
+
+// soaksBefore reports whether a wave before this one still soaks.
+func (s *Status) soaksBefore(p *Plan, wave int) bool { return p.Spec.Soak > 0 && s.Proven < wave }
 
 // openWave is the first wave with a robot that has not ended.
 func (s *Status) openWave(p *Plan) int {

@@ -12,14 +12,17 @@ type clock struct {
 // maxDrift is by how much the clocks may differ between two looks.
 const maxDrift = 2 * time.Second
 
-// jumped compares the time that passed by both clocks since the last call.
-func (c *clock) jumped(now time.Time) bool {
+// jumped compares the time that passed by both clocks since the last call and
+// returns by how much the wall clock was set, 0 when it was not.
+func (c *clock) jumped(now time.Time) time.Duration {
 	wall, passed := now.Round(0), time.Since(c.at)
 	was := *c
 	c.wall, c.at = wall, time.Now()
 	if was.at.IsZero() {
-		return false
+		return 0
 	}
-	drift := wall.Sub(was.wall) - passed
-	return drift > maxDrift || drift < -maxDrift
+	if drift := wall.Sub(was.wall) - passed; drift.Abs() > maxDrift {
+		return drift
+	}
+	return 0
 }

@@ -122,8 +122,12 @@ func (d *decider) soak(i int) bool {
 		rs.FailAt = d.now
 		d.put(i, rs)
 	case !failing && !rs.FailAt.IsZero():
-		rs.FailAt = time.Time{}
+		rs.FailAt, rs.Excused = time.Time{}, ""
 		d.put(i, rs)
+	}
+	if failing && rs.Excused != "" {
+		d.wait(i, gates, "soaks until %s, although it fails: resumed by %s", until.Format(time.TimeOnly), rs.Excused)
+		return false
 	}
 	if verdict != GateError && (!failing || d.now.Sub(rs.FailAt) < time.Duration(d.plan.Spec.Deadlines.Verify)) {
 		return false

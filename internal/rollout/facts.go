@@ -12,6 +12,9 @@ type Facts struct {
 	// Since is when this runner began to watch. What it has not seen in the time
 	// after that is not yet known, rather than absent.
 	Since time.Time
+	// Set is by how much this runner's clock was set since its last decision about
+	// this rollout: what is stored is of the clock before.
+	Set time.Duration
 	// DomainOK says that the ROS domain is joined and answers.
 	DomainOK bool
 	// Robots has those that the decision may depend on, see Needed.

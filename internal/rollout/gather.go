@@ -19,7 +19,7 @@ func (w *termWork) facts(st *Stored) Facts {
 	}
 	w.mu.Unlock()
 	f := gather(w.Registry, p, func(i int) bool { return needed(i) || inHand[p.Robots[i].Robot] })
-	f.Since, f.DomainOK = w.since, w.DomainOK()
+	f.Since, f.Set, f.DomainOK = w.since, w.set[p.ID], w.DomainOK()
 	f.DownElsewhere = downElsewhere(w.Registry, p.ID, w.inOrder())
 	claimed := claims(w.inOrder())
 	w.mu.Lock()

@@ -87,7 +87,7 @@ func selected(selector string, all []fleet.Robot) ([]fleet.Robot, error) {
 func planRobot(in PlanInput, spec Spec, r *fleet.Robot) (RobotPlan, error) {
 	rp := RobotPlan{Robot: r.ID, Namespace: r.Namespace, Domain: r.Domain, Engine: r.Engine}
 	if other := in.Busy[r.ID]; other != "" && spec.Conflict == ConflictRefuse {
-		return rp, fmt.Errorf("robots: robot %s is in rollout %s: %w", r.ID, other, ErrConflict)
+		return rp, conflictf("robots: robot %s is in rollout %s", r.ID, other)
 	}
 	c, why, err := pickContainer(spec, in.Image, r)
 	if err != nil {

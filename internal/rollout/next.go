@@ -19,10 +19,14 @@ func Next(p Plan, s Status, wishes []Wish, f Facts, now time.Time) Decision {
 	for _, w := range wishes {
 		d.takeWish(w)
 	}
+	d.moveClocks(f.Set)
 	d.mendClocks()
 	// Robots in hand come first: a failure among them stops those that wait.
 	d.each(func(s Step) bool { return s != StepQueued && s != StepWaiting }, d.advance)
 	d.stopOnFailure()
+	if d.plan.Spec.Soak > 0 {
+		d.s.Proven = max(d.s.Proven, d.count().openWave)
+	}
 	d.each(func(s Step) bool { return s == StepWaiting }, d.waiting)
 	d.each(func(s Step) bool { return s == StepQueued }, d.queued)
 	d.finish()
@@ -62,6 +66,27 @@ func (d *decider) each(in func(Step) bool, do func(int)) {
 	}
 }
 
+// moveClocks moves the times of robots that are not through by as much as the
+// clock was set: no step and no soak is shorter or longer for it.
+func (d *decider) moveClocks(by time.Duration) {
+	if by == 0 {
+		return
+	}
+	for id, rs := range d.s.Robots {
+		if rs.Tidy {
+			continue
+		}
+		for _, t := range []*time.Time{
+			&rs.Since, &rs.Deadline, &rs.RetryAt, &rs.PassAt, &rs.FailAt, &rs.Unsure, &rs.FailedAt, &rs.Lost, &rs.Begun,
+		} {
+			if !t.IsZero() {
+				*t = t.Add(by)
+			}
+		}
+		d.s.Robots[id] = rs
+	}
+}
+
 // mendClocks puts times right that lie further ahead than they can: the clock
 // was set back behind them.
 func (d *decider) mendClocks() {
@@ -96,9 +121,13 @@ func (d *decider) mendClocks() {
 	}
 }
 
-// renewDeadlines gives robots whose deadline led to the pause their time again.
-func (d *decider) renewDeadlines() {
+// renewDeadlines gives robots whose deadline led to the pause their time again,
+// and takes those that fail while they soak as a person has seen them.
+func (d *decider) renewDeadlines(w Wish) {
 	for id, rs := range d.s.Robots {
+		if rs.Step == StepDone && !rs.FailAt.IsZero() {
+			rs.Excused = w.because()
+		}
 		for _, since := range []*time.Time{&rs.Unsure, &rs.FailAt} {
 			if !since.IsZero() {
 				*since = d.now

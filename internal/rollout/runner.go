@@ -114,7 +114,8 @@ type termWork struct {
 	mu     sync.Mutex
 	robots map[string]*inFlight // guarded by mu; by robot
 
-	clock  clock              // owned by run
+	clock  clock                    // owned by run
+	set    map[string]time.Duration // owned by run; by rollout, how the clock was set and no decision knows yet
 	stored map[string]*Stored // owned by run; the rollouts that have not ended
 	holds  map[string]*Hold   // owned by run; by robot
 }
@@ -141,7 +142,7 @@ type inFlight struct {
 func newTermWork(r *Runner, t Term) *termWork {
 	return &termWork{
 		Runner: r, term: t, since: r.Now(), wake: make(chan struct{}, 1),
-		robots: make(map[string]*inFlight), stored: make(map[string]*Stored),
+		robots: make(map[string]*inFlight), stored: make(map[string]*Stored), set: make(map[string]time.Duration),
 	}
 }
 
@@ -208,14 +209,17 @@ func (w *termWork) await(ctx context.Context, next time.Time, changed, moved <-c
 // round reads what changed, decides every rollout and starts the verbs. It
 // returns when to decide again at the latest.
 func (w *termWork) round(ctx context.Context, reload bool) (time.Time, error) {
-	if w.clock.jumped(w.Now()) {
+	if by := w.clock.jumped(w.Now()); by != 0 {
 		w.since = w.Now()
+		for id := range w.stored {
+			w.set[id] += by
+		}
 		w.mu.Lock()
 		for _, fl := range w.robots {
 			fl.retryAt = time.Time{}
 		}
 		w.mu.Unlock()
-		w.Log.WarnContext(ctx, "the clock was set: the steps' times begin anew")
+		w.Log.WarnContext(ctx, "the clock was set", "by", by)
 	}
 	if reload {
 		if err := w.load(ctx); err != nil {
@@ -285,6 +289,7 @@ func (w *termWork) decide(ctx context.Context, st *Stored) (time.Time, error) {
 			w.tellRefused(ctx, &st.Plan, d.Refused, now)
 			st.Status = saved
 		}
+		delete(w.set, st.Plan.ID)
 		w.taken(&st.Plan, facts)
 		for _, robot := range d.Cancel {
 			w.cancelVerb(robot)

@@ -86,7 +86,7 @@ func (s *script) play(c scriptCommand) error {
 	case "clock":
 		d, err := time.ParseDuration(rest)
 		s.now = s.now.Add(d)
-		s.since = s.now // the runner notices that the clock was set
+		s.since, s.set = s.now, d // the runner notices that the clock was set
 		s.settle()
 		return err
 	case "elsewhere":

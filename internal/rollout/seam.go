@@ -167,3 +167,14 @@ type fatalError struct{ err error }
 
 func (e *fatalError) Error() string { return e.err.Error() }
 func (e *fatalError) Unwrap() error { return e.err }
+
+// conflictError says why something does not fit where a rollout or robot
+// stands; it is an ErrConflict.
+type conflictError struct{ text string }
+
+func (e *conflictError) Error() string        { return e.text }
+func (e *conflictError) Is(target error) bool { return target == ErrConflict }
+
+func conflictf(format string, args ...any) error {
+	return &conflictError{fmt.Sprintf(format, args...)}
+}

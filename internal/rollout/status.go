@@ -90,6 +90,9 @@ type Status struct {
 	Unproven bool `json:"unproven,omitempty"`
 	// Closing: all robots have ended, and what is no longer needed is removed.
 	Closing bool `json:"closing,omitempty"`
+	// Proven is how many waves, from the first, have ended and soaked, where the
+	// plan has a soak.
+	Proven int `json:"proven,omitempty"`
 	// Approved are the approvals given so far.
 	Approved []Approved `json:"approved,omitempty"`
 	// Wish is the number of the last operator's wish that was taken in.
@@ -116,6 +119,7 @@ type RobotStatus struct {
 	Acted    bool      `json:"acted,omitempty"`    // the step's action has succeeded
 	Tidy     bool      `json:"tidy,omitempty"`     // terminal, and nothing is left to remove
 	FailAt   time.Time `json:"fail_at,omitzero"`   // since when its gates fail, done and soaking only
+	Excused  string    `json:"excused,omitempty"`  // who had the rollout go on while it fails, soaking only
 	Undo     bool      `json:"undo,omitempty"`     // is rolled back by decision; it did not fail
 	Skip     string    `json:"skip,omitempty"`     // who leaves it out, and why
 	Override string    `json:"override,omitempty"` // who overrides the robot's lock, and why

@@ -25,7 +25,7 @@ func (d *decider) takeWish(w Wish) {
 		d.setState(StatePaused, "paused by "+w.because())
 	case ActionResume:
 		d.setState(StateRunning, "resumed by "+w.because())
-		d.renewDeadlines()
+		d.renewDeadlines(w)
 		d.s.Pardoned = d.failures().count
 		d.s.Unproven = d.s.Unproven || d.plan.Waves > 1 && d.unproven()
 	case ActionAbort:

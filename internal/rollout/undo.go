@@ -43,7 +43,7 @@ func NewUndo(in UndoInput) (Plan, error) {
 			continue
 		}
 		if other := in.Busy[rp.Robot]; other != "" {
-			return Plan{}, fmt.Errorf("robots: robot %s is in rollout %s: %w", rp.Robot, other, ErrConflict)
+			return Plan{}, conflictf("robots: robot %s is in rollout %s", rp.Robot, other)
 		}
 		from := rp.from(rs)
 		if rs.Was != nil {

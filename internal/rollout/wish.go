@@ -67,7 +67,7 @@ func CheckWish(p *Plan, s *Status, w Wish) error {
 		if !slices.Contains(Actions, w.Action) {
 			return fieldErrorf("action", "%q is not known", w.Action)
 		}
-		return fmt.Errorf("%s: %s: %w", w.Action, s.standing(p), ErrConflict)
+		return conflictf("%s: %s", w.Action, s.standing(p))
 	}
 	if w.Action == ActionApprove {
 		return checkApproval(p, s, w)
@@ -83,7 +83,7 @@ func checkApproval(p *Plan, s *Status, w Wish) error {
 	case w.Wave == nil:
 		return fieldErrorf("wave", "is missing: say which wave is approved")
 	case *w.Wave != wave:
-		return fmt.Errorf("approve wave %d: it is wave %d that waits now: %w", *w.Wave, wave, ErrConflict)
+		return conflictf("approve wave %d: it is wave %d that waits now", *w.Wave, wave)
 	case !a.mayApprove(w.Role):
 		return fmt.Errorf("approve wave %d: %s is %s, and the plan asks for %s: %w", wave, w.By, w.Role, a.least(), ErrForbidden)
 	case a.OtherPerson && w.By == p.CreatedBy:
@@ -105,11 +105,11 @@ func checkRobotWish(p *Plan, s *Status, w Wish) error {
 	case !slices.Contains([]Action{ActionSkip, ActionRetry, ActionOverride, ActionRollback}, w.Action):
 		return fieldErrorf("robot", "%s is about the whole rollout", w.Action)
 	case s.State.Terminal():
-		return fmt.Errorf("%s robot %s: the rollout is %s: %w", w.Action, w.Robot, s.State, ErrConflict)
+		return conflictf("%s robot %s: the rollout is %s", w.Action, w.Robot, s.State)
 	case p.Robots[i].Skip != "":
-		return fmt.Errorf("%s robot %s: the plan leaves it out: %s: %w", w.Action, w.Robot, p.Robots[i].Skip, ErrConflict)
+		return conflictf("%s robot %s: the plan leaves it out: %s", w.Action, w.Robot, p.Robots[i].Skip)
 	default:
-		return fmt.Errorf("%s robot %s: it is %s: %w", w.Action, w.Robot, s.Robot(w.Robot).Step, ErrConflict)
+		return conflictf("%s robot %s: it is %s", w.Action, w.Robot, s.Robot(w.Robot).Step)
 	}
 }
 
@@ -118,6 +118,8 @@ func (s *Status) standing(p *Plan) string {
 	switch {
 	case s.Closing:
 		return "the rollout removes what is no longer needed and ends"
+	case s.State == StateRunning && s.soaksBefore(p, s.openWave(p)):
+		return "the wave before still soaks"
 	case s.State == StateRunning && p.Spec.Approval.Before != ApproveNone:
 		return "the rollout is running, and no wave waits for an approval"
 	default:

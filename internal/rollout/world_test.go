@@ -25,7 +25,8 @@ type world struct {
 	wishes []Wish
 	seq    uint64
 	now    time.Time
-	since  time.Time // of the present runner
+	since  time.Time     // of the present runner
+	set    time.Duration // by how much its clock was set and Next does not know yet
 
 	robots map[string]*simRobot
 	last   Decision
@@ -224,7 +225,7 @@ func (w *world) facts() Facts {
 
 // factsOf has the robots that are asked for.
 func (w *world) factsOf(needed func(i int) bool) Facts {
-	f := Facts{Since: w.since, DomainOK: !w.domainDown, DownElsewhere: w.elsewhere, Robots: make(map[string]RobotFacts)}
+	f := Facts{Since: w.since, Set: w.set, DomainOK: !w.domainDown, DownElsewhere: w.elsewhere, Robots: make(map[string]RobotFacts)}
 	for i, rp := range w.plan.Robots {
 		id := rp.Robot
 		s := w.robots[id]
@@ -250,7 +251,7 @@ func (w *world) decide() {
 	needed := Needed(&w.plan, &w.status)
 	d := Next(w.plan, w.status, w.wishes, w.factsOf(needed), w.now)
 	w.wishes = slices.DeleteFunc(slices.Clone(w.wishes), func(wi Wish) bool { return wi.Seq <= d.Status.Wish })
-	w.last, w.status = d, d.Status
+	w.last, w.status, w.set = d, d.Status, 0
 	for _, s := range w.robots {
 		s.result = nil
 	}
