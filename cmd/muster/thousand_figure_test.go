@@ -43,8 +43,8 @@ func TestFigureAThousandEngines(t *testing.T) {
 			Bare: true, Files: map[string][]byte{"/version": []byte(tag)}, Config: v1.Config{Cmd: []string{"3600"}},
 		})
 	}
+	w.publish(robots) // first: a domain needs low file descriptors
 	engines := w.simulate(robots)
-	w.publish(robots)
 	store := etcdtest.Start(t)
 	m := w.manager(settings{"engines": engines, "etcd": settings{"endpoints": []string{store.Endpoint}, "lease_ttl": "5s"}})
 	m.eventually("all robots are live with their containers", func() bool { return m.liveWithContainers() == robots })

@@ -38,6 +38,9 @@ func acquireDomain(id int, config string) error {
 	domains.Lock()
 	defer domains.Unlock()
 	if domains.users[id] == 0 {
+		if err := roomForSelect(); err != nil {
+			return fmt.Errorf("join ROS domain %d: %w", id, err)
+		}
 		all := everywhere
 		if text := cmp.Or(os.Getenv("CYCLONEDDS_URI"), config); text != "" {
 			all += "," + text
@@ -51,6 +54,27 @@ func acquireDomain(id int, config string) error {
 		domains.entity[id] = e
 	}
 	domains.users[id]++
+	return nil
+}
+
+// A domain opens fewer files than filesOfDomain. Cyclone waits for them with
+// select(2), which takes file descriptors below selectLimit alone.
+const (
+	selectLimit   = 1024 // FD_SETSIZE
+	filesOfDomain = 64
+)
+
+// roomForSelect refuses what would make the C library end the process: a domain
+// whose file descriptors are too high for select.
+func roomForSelect() error {
+	fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0) // the lowest that is free
+	if err != nil {
+		return fmt.Errorf("open a file: %w", err)
+	}
+	_ = unix.Close(fd)
+	if fd > selectLimit-filesOfDomain {
+		return fmt.Errorf("too many files are open: a domain needs file descriptors below %d, and the next is %d", selectLimit, fd)
+	}
 	return nil
 }
 
