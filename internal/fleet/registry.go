@@ -50,8 +50,6 @@ type entry struct {
 	pose   Pose
 	posed  bool          // there is a pose
 	period time.Duration // running mean of the time between poses, for QualityLate
-	// reported is what Diagnostics was last changed by.
-	reported []Diagnostic
 	// inventory is set once the inventory names the robot; it outranks the rest.
 	inventory bool
 }

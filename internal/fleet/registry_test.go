@@ -131,6 +131,22 @@ func TestDiagnosticsKeepTheLastWordOfEachComponent(t *testing.T) {
 	assert.Len(t, robot.Diagnostics.Items, 2)
 }
 
+// The same words again and again are not copied; when they came is known all the
+// same, also once others follow.
+func TestWhenAComponentWasHeardOf(t *testing.T) {
+	r := newRegistry()
+	r.Apply(t0, pose("/r", 0, t0))
+	motor, laser := []Diagnostic{{Name: "motor", Level: LevelOK}}, []Diagnostic{{Name: "laser", Level: LevelOK}}
+	for i, items := range [][]Diagnostic{motor, motor, motor, laser, laser} {
+		at := t0.Add(time.Duration(i) * time.Second)
+		r.Apply(at, DiagnosticsObserved{place("/r"), items, at})
+	}
+	robot, _ := r.Robot("r")
+	assert.Equal(t, t0.Add(2*time.Second), robot.Diagnostics.Heard("motor"))
+	assert.Equal(t, t0.Add(4*time.Second), robot.Diagnostics.Heard("laser"))
+	assert.Zero(t, robot.Diagnostics.Heard("arm"))
+}
+
 func TestChangesSinceAVersion(t *testing.T) {
 	r := newRegistry()
 	r.Apply(t0, pose("/a", 0, t0), pose("/b", 0, t0))

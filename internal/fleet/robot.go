@@ -1,6 +1,9 @@
 package fleet
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Robot is one machine with one ROS namespace. A Robot is a value: its slices
 // and maps are never changed in place once it left the Registry, so a copy may
@@ -114,6 +117,21 @@ type Diagnostics struct {
 	Worst   Level        `json:"worst"`
 	Items   []Diagnostic `json:"items"` // ordered by name
 	Receive time.Time    `json:"receive_time"`
+
+	newest []Diagnostic // what came last; it came at Receive
+}
+
+// Heard is when a component was last heard of, by receive time; zero when never.
+func (d *Diagnostics) Heard(component string) time.Time {
+	i, there := find(d.Items, component)
+	switch {
+	case !there:
+		return time.Time{}
+	case slices.ContainsFunc(d.newest, func(n Diagnostic) bool { return n.Name == component }):
+		return d.Receive
+	default:
+		return d.Items[i].Receive
+	}
 }
 
 // Diagnostic is the state of one component.
@@ -123,6 +141,8 @@ type Diagnostic struct {
 	Message  string            `json:"message"`
 	Hardware string            `json:"hardware,omitempty"`
 	Values   map[string]string `json:"values,omitempty"`
+	// Receive is when it came; see Diagnostics.Heard.
+	Receive time.Time `json:"-"`
 }
 
 // Node is a ROS node in the robot's namespace.

@@ -77,9 +77,8 @@ func (r *Registry) applyDiagnostics(now time.Time, o DiagnosticsObserved) {
 		old = *e.robot.Diagnostics
 	}
 	next, changed := old, false
-	if next.Receive = o.Receive; !e.isReported(o.Items) {
+	if next.Receive = o.Receive; !old.areNewest(o.Items) {
 		next, changed = old.with(o)
-		e.reported = o.Items
 	}
 	e.robot.Diagnostics = &next
 	if changed {
@@ -91,22 +90,31 @@ func (r *Registry) applyDiagnostics(now time.Time, o DiagnosticsObserved) {
 	r.judge(now, e)
 }
 
-// isReported reports whether these very items were the last to come.
-func (e *entry) isReported(items []Diagnostic) bool {
-	return e.robot.Diagnostics != nil && len(items) == len(e.reported) && &items[0] == &e.reported[0]
+// areNewest reports whether these very items were the last to come.
+func (d *Diagnostics) areNewest(items []Diagnostic) bool {
+	return len(items) == len(d.newest) && &items[0] == &d.newest[0]
 }
 
 // maxDiagnostics bounds the components kept per robot.
 const maxDiagnostics = 256
 
+// find looks a component up in items that are ordered by name.
+func find(items []Diagnostic, component string) (int, bool) {
+	return slices.BinarySearchFunc(items, component, func(d Diagnostic, name string) int { return cmp.Compare(d.Name, name) })
+}
+
 // with is d with the components of o replaced, and whether a level or message
 // changed by that.
 func (d Diagnostics) with(o DiagnosticsObserved) (next Diagnostics, changed bool) {
-	next = Diagnostics{Worst: LevelOK, Items: slices.Clone(d.Items), Receive: o.Receive}
+	next = Diagnostics{Worst: LevelOK, Items: slices.Clone(d.Items), Receive: o.Receive, newest: o.Items}
+	for _, item := range d.newest { // it may have come again and again since
+		if i, found := find(next.Items, item.Name); found {
+			next.Items[i].Receive = d.Receive
+		}
+	}
 	for _, item := range o.Items {
-		i, found := slices.BinarySearchFunc(next.Items, item.Name, func(d Diagnostic, name string) int {
-			return cmp.Compare(d.Name, name)
-		})
+		item.Receive = o.Receive
+		i, found := find(next.Items, item.Name)
 		switch {
 		case found:
 			changed = changed || next.Items[i].Level != item.Level || next.Items[i].Message != item.Message

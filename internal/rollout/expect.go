@@ -53,6 +53,9 @@ func (d *decider) learn(i int) {
 		return
 	}
 	was := &Was{Image: c.Image, Found: FoundRunning, Expect: d.plan.Spec.After.expect(&rf.Robot)}
+	if was.Diagnosed {
+		was.Components = reporting(rf.Robot.Diagnostics, d.now)
+	}
 	switch {
 	case !c.Running():
 		was.Found = FoundStopped
@@ -71,6 +74,17 @@ func (d *decider) learn(i int) {
 	}
 	rs.Was = was
 	d.put(i, rs)
+}
+
+// reporting are the components that report at least every minute or so.
+func reporting(diag *fleet.Diagnostics, now time.Time) []string {
+	var names []string
+	for _, item := range diag.Items {
+		if fresh(diag.Heard(item.Name), now, time.Minute) {
+			names = append(names, item.Name)
+		}
+	}
+	return names
 }
 
 // expected is what robot i's new container is measured by.

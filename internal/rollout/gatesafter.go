@@ -64,7 +64,7 @@ func faulty(d fleet.Diagnostic) bool {
 }
 
 // diagnosticsGate asks that no component is faulty that was not so before, by
-// diagnostics that still come.
+// diagnostics that still come, and that none of those that reported is silent.
 func diagnosticsGate(want *Expect, rs RobotStatus, f RobotFacts, facts Facts, now time.Time) Gate {
 	const name = "diagnostics"
 	diag := f.Robot.Diagnostics
@@ -79,6 +79,15 @@ func diagnosticsGate(want *Expect, rs RobotStatus, f RobotFacts, facts Facts, no
 	for _, item := range diag.Items {
 		if faulty(item) && !slices.Contains(want.Faults, item.Name) {
 			return gate(name, Fail, "%s: %s", item.Name, item.Message)
+		}
+	}
+	since := rs.Since
+	if rs.Step == StepDone {
+		since = rs.Begun
+	}
+	for _, component := range want.Components {
+		if !diag.Heard(component).After(since) {
+			return gate(name, Inconclusive, "%s has not reported since the new container runs", component)
 		}
 	}
 	return gate(name, Pass, "no component is worse than before")

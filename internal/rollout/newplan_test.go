@@ -96,7 +96,7 @@ func TestAPlanIsRefused(t *testing.T) {
 		"nobody is left": {func(in *PlanInput) {
 			in.Holds["r1"], in.Holds["r2"] = Hold{By: "bob"}, Hold{By: "bob"}
 		}, "robots: nothing to do: r1 is locked by bob: no reason is given; r2 is locked by bob: no reason is given"},
-		"another rollout has a robot": {func(in *PlanInput) { in.Busy["r2"] = "earlier" }, "robots: robot r2 is in rollout earlier: changed meanwhile"},
+		"another rollout has a robot": {func(in *PlanInput) { in.Busy["r2"] = "earlier" }, "robots: robot r2 is in rollout earlier"},
 		"no such robot":               {func(in *PlanInput) { in.Spec.Robots = "r1,r9" }, "robots: no robot matches r9"},
 		"no such label":               {func(in *PlanInput) { in.Spec.Robots = "hall=south" }, `robots: no robot matches "hall=south"`},
 		"what can not be kept": {func(in *PlanInput) {

@@ -196,6 +196,9 @@ func (d *decider) outcome(e census) string {
 		text = "no robot was changed"
 	}
 	var rest []string
+	if e.undone > 0 {
+		rest = append(rest, fmt.Sprintf("%d rolled back", e.undone))
+	}
 	if e.failures > 0 {
 		rest = append(rest, fmt.Sprintf("%d failed", e.failures))
 	}
@@ -220,6 +223,7 @@ func (d *decider) outcome(e census) string {
 type census struct {
 	open           int // robots that were not begun
 	took, failures int
+	undone         int // robots that were rolled back by decision
 	skipped        int
 	firstSkip      string // the first of those, and why
 	inHand         bool   // a robot is in the middle of a step
@@ -243,6 +247,8 @@ func (d *decider) census() census {
 			e.open++
 		case rs.Step == StepDone:
 			e.took++
+		case rs.Step == StepRolledBack && rs.Undo:
+			e.undone++
 		case rs.Step.Bad():
 			e.failures++
 		case rs.Step == StepSkipped:

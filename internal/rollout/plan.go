@@ -77,6 +77,9 @@ type Expect struct {
 	// components that were in error or stale then.
 	Diagnosed bool     `json:"diagnosed,omitempty"`
 	Faults    []string `json:"faults,omitempty"`
+	// Components are those that reported in the minute before the replacement
+	// began; they are expected to report again.
+	Components []string `json:"components,omitempty"`
 }
 
 // TopicExpect is a topic with the rate in Hz that it had before.

@@ -116,8 +116,8 @@ type termWork struct {
 
 	clock  clock                    // owned by run
 	set    map[string]time.Duration // owned by run; by rollout, how the clock was set and no decision knows yet
-	stored map[string]*Stored // owned by run; the rollouts that have not ended
-	holds  map[string]*Hold   // owned by run; by robot
+	stored map[string]*Stored       // owned by run; the rollouts that have not ended
+	holds  map[string]*Hold         // owned by run; by robot
 }
 
 // inFlight is what this term does with one robot.

@@ -33,10 +33,23 @@ func (d *decider) takeWish(w Wish) {
 	case ActionRollback:
 		d.stop(StateRolledBack, "rolled back by "+w.because())
 		d.s.Undo = UndoAll
+		d.undoHelpless(w)
 	case ActionApprove:
 		d.s.Approved = append(d.s.Approved[:len(d.s.Approved):len(d.s.Approved)], Approved{Wave: *w.Wave, By: w.By, At: w.At})
 	case ActionSkip, ActionRetry, ActionOverride: // about a robot
 	}
+}
+
+// undoHelpless has the rollback of robots that were left for an operator tried
+// again: one asks for it.
+func (d *decider) undoHelpless(w Wish) {
+	for id, rs := range d.s.Robots {
+		if rs.Step == StepNeedsOperator {
+			rs.Undo, rs.Reason = true, "rolled back by "+w.because()
+			d.s.Robots[id] = rs
+		}
+	}
+	d.counted = nil
 }
 
 // steerRobot takes in a wish about one robot. Where a verb may be in flight it
