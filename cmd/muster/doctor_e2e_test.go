@@ -41,6 +41,7 @@ func TestTheDoctorFindsWhatIsAmiss(t *testing.T) {
 	assert.Contains(t, out, "participants on Cyclone DDS")
 	assert.Regexp(t, `robot /robot1: \d\d+ samples`, out)
 	assert.Contains(t, out, "1 containers of robots")
+	assert.Contains(t, out, "live-restore is off")
 
 	p := ddstest.Join(t, w.domain)
 	q := ros.QoS{Reliability: ros.Reliable, Durability: ros.TransientLocal, History: ros.KeepLast, Depth: 1, Liveliness: ros.Automatic}

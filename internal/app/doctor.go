@@ -288,9 +288,23 @@ func (d *doctor) engines(ctx context.Context, all []config.Engine) {
 	for _, e := range all {
 		if o := seen[e.Name]; o.Engine.State == fleet.EngineUp {
 			d.good("%s (%s): version %s, %d containers of robots", e.Name, e.URL, o.Engine.Version, len(o.Containers))
+			d.liveRestore(engines, e.Name)
 		} else {
 			d.fault("%s (%s): %s", e.Name, e.URL, cmp.Or(o.Engine.Error, "no answer"))
 		}
+	}
+}
+
+// liveRestore remarks that containers end with their engine.
+func (d *doctor) liveRestore(engines *docker.Engines, name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), engineWait)
+	defer cancel()
+	c, err := engines.Client(name)
+	if err != nil {
+		return
+	}
+	if on, err := c.LiveRestore(ctx); err == nil && !on {
+		d.remark("%s: live-restore is off: its containers stop when the engine restarts; set it in daemon.json", name)
 	}
 }
 

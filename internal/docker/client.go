@@ -133,6 +133,18 @@ func (c *Client) connect(ctx context.Context) (*session, error) {
 	}, nil
 }
 
+// LiveRestore reports whether the engine's containers outlive its restart.
+func (c *Client) LiveRestore(ctx context.Context) (bool, error) {
+	s, err := c.get(ctx)
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := c.timed(ctx)
+	defer cancel()
+	info, err := s.Info(ctx, client.InfoOptions{})
+	return info.Info.LiveRestoreEnabled, err
+}
+
 // get returns the session, connecting first where there is none.
 func (c *Client) get(ctx context.Context) (*session, error) {
 	c.mu.Lock()

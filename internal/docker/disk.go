@@ -2,85 +2,134 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
 	"golang.org/x/sys/unix"
+
+	"github.com/muster-fleet/muster/internal/rollout"
 )
 
-// need is the compressed size of the image's layers for the engine's platform,
-// in bytes; 0 when the manifest's sizes are not known.
-func (w *work) need() int64 {
-	for _, m := range w.t.Image.Manifests {
-		if w.runs(m.Platform) {
-			return m.Size
-		}
+// need is the compressed size, in bytes, of what the engine must fetch of the
+// image: of all layers but the lower ones that it shares with the image of the
+// container in place. It is 0 when the manifest's sizes are not known.
+func (w *work) need(ctx context.Context) int64 {
+	i := slices.IndexFunc(w.t.Image.Manifests, func(m rollout.Manifest) bool { return w.runs(m.Platform) })
+	if i < 0 {
+		return 0
 	}
-	return 0
+	m := w.t.Image.Manifests[i]
+	need := m.Size
+	for i, have := range w.layersInPlace(ctx) {
+		if i == len(m.Layers) || m.Layers[i].DiffID != have {
+			break
+		}
+		need -= m.Layers[i].Size
+	}
+	return need
+}
+
+// layersInPlace are the layers of the image in place, from the lowest; none when
+// they can not be told.
+func (w *work) layersInPlace(ctx context.Context) []string {
+	r, err := w.inspect(ctx, w.t.Container)
+	if err != nil {
+		return nil
+	}
+	ctx, cancel := w.timed(ctx)
+	defer cancel()
+	i, err := w.s.ImageInspect(ctx, r.Container.Image)
+	if err != nil {
+		return nil
+	}
+	return i.RootFS.Layers
 }
 
 // unknownFree stands for free space that cannot be told.
 const unknownFree = -1
 
 // free is the space on the engine's data root in bytes. The Engine API does not
-// tell it, so it is known of engines on this machine, and of those by ssh, whose
-// df tells it; a Unix socket may also be the near end of a tunnel, so the host's
-// name must be ours, too.
+// tell it. On this machine it is asked for; a Unix socket may also be the near end
+// of a tunnel, so the host's name must be ours, too. By ssh the far df tells it,
+// and else the df in the robot's container, where it has one: the container's
+// root lies on the data root.
 func (w *work) free(ctx context.Context) (int64, error) {
-	near, far := strings.HasPrefix(w.endpoint.URL, "unix://"), strings.HasPrefix(w.endpoint.URL, "ssh://")
-	if !near && !far {
-		return unknownFree, nil
-	}
 	call, cancel := w.timed(ctx)
 	defer cancel()
 	info, err := w.s.Info(call, client.InfoOptions{})
 	if err != nil {
 		return unknownFree, fmt.Errorf("ask engine for its data root: %w", err)
 	}
-	if far {
-		free, err := w.farFree(call, info.Info.DockerRootDir)
-		if err != nil { // a login that may do nothing but speak with the engine
-			w.log.Debug("the free disk space is not known", "err", err)
-		}
-		return free, nil
+	free := int64(unknownFree)
+	switch scheme, _, _ := strings.Cut(w.endpoint.URL, ":"); scheme {
+	case "ssh":
+		free, err = w.farFree(call, info.Info.DockerRootDir)
+	case "unix":
+		return nearFree(info.Info), nil
+	default:
+		free, err = w.freeInside(call)
 	}
-	if host, err := os.Hostname(); err != nil || info.Info.Name != host {
-		return unknownFree, nil //nolint:nilerr // not known to be ours
+	if err != nil { // a login that may do nothing but speak with the engine, an image without df
+		w.log.Debug("the free disk space is not known", "err", err)
+	}
+	return free, nil
+}
+
+func nearFree(info system.Info) int64 {
+	if host, err := os.Hostname(); err != nil || info.Name != host {
+		return unknownFree // not known to be ours
 	}
 	var fs unix.Statfs_t
-	if err := unix.Statfs(info.Info.DockerRootDir, &fs); err != nil {
-		return unknownFree, nil //nolint:nilerr // in another file system namespace: not known
+	if err := unix.Statfs(info.DockerRootDir, &fs); err != nil {
+		return unknownFree // in another file system namespace
 	}
-	return int64(fs.Bavail) * fs.Bsize, nil
+	return int64(fs.Bavail) * fs.Bsize
 }
 
 // farFree asks the far machine's df.
 func (w *work) farFree(ctx context.Context, root string) (int64, error) {
 	quoted := "'" + strings.ReplaceAll(root, "'", `'\''`) + "'"
-	said, err := w.endpoint.shell(ctx, "df -PB1 "+quoted)
+	said, err := w.endpoint.shell(ctx, "df -Pk "+quoted)
 	if err != nil {
 		return unknownFree, err
 	}
-	// A heading, then: device, size, used, available, …
+	return readDF(said)
+}
+
+// freeInside asks the df in the container in place.
+func (w *work) freeInside(ctx context.Context) (int64, error) {
+	outcome, said := w.exec(ctx, w.t, rollout.Check{Name: "free disk space", Command: []string{"df", "-Pk", "/"}})
+	if outcome != rollout.Pass {
+		return unknownFree, errors.New(said)
+	}
+	return readDF(said)
+}
+
+// readDF reads the last line that df -Pk (POSIX) wrote: device, KiB in all, used,
+// available, share, place.
+func readDF(said string) (int64, error) {
 	lines := strings.Split(strings.TrimSpace(said), "\n")
 	columns := strings.Fields(lines[len(lines)-1])
-	if len(lines) < 2 || len(columns) < 4 {
+	if len(columns) < 6 {
 		return unknownFree, fmt.Errorf("df said %q", said)
 	}
-	free, err := strconv.ParseInt(columns[3], 10, 64)
+	free, err := strconv.ParseInt(columns[len(columns)-3], 10, 64)
 	if err != nil {
 		return unknownFree, fmt.Errorf("df said %q", said)
 	}
-	return free, nil
+	return free << 10, nil
 }
 
 // fits refuses a pull for which there is known to be no space. The image takes
 // at least its compressed size.
 func (w *work) fits(ctx context.Context) error {
-	need := w.need()
+	need := w.need(ctx)
 	if need == 0 && w.t.MinFree == 0 {
 		return nil
 	}

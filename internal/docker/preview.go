@@ -42,7 +42,7 @@ func (w *work) preview(ctx context.Context, p *rollout.Preview) (err error) {
 		return err
 	}
 	if !p.Present {
-		p.Need = w.need()
+		p.Need = w.need(ctx)
 	}
 	f, err := w.family(ctx)
 	if err != nil {

@@ -179,7 +179,7 @@ func (w *work) receive(ctx context.Context, ref, auth string, report func(rollou
 	if err != nil {
 		return pullError(err)
 	}
-	p := layers{total: w.need(), layers: make(map[string]rollout.Progress)}
+	p := layers{total: w.need(ctx), layers: make(map[string]rollout.Progress)}
 	for m, err := range resp.JSONMessages(ctx) {
 		if err != nil {
 			return err

@@ -169,9 +169,16 @@ func addManifest(all []rollout.Manifest, img v1.Image, os, arch string) ([]rollo
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
+	c, err := img.ConfigFile()
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
 	one := rollout.Manifest{Platform: os + "/" + arch, Digest: digest.String(), Size: m.Config.Size}
-	for _, l := range m.Layers {
+	for i, l := range m.Layers {
 		one.Size += l.Size
+		if len(c.RootFS.DiffIDs) == len(m.Layers) {
+			one.Layers = append(one.Layers, rollout.Layer{DiffID: c.RootFS.DiffIDs[i].String(), Size: l.Size})
+		}
 	}
 	return append(all, one), nil
 }

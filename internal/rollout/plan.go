@@ -43,6 +43,14 @@ type Manifest struct {
 	Platform string `json:"platform"` // "linux/arm64"
 	Digest   string `json:"digest"`
 	Size     int64  `json:"size"` // bytes
+	// Layers are its layers from the lowest; empty means not known.
+	Layers []Layer `json:"layers,omitempty"`
+}
+
+// Layer is one layer of an image.
+type Layer struct {
+	DiffID string `json:"diff_id"` // sha256:… of its content
+	Size   int64  `json:"size"`    // compressed, in bytes
 }
 
 // ByDigest is the reference that engines pull and run.
