@@ -43,17 +43,17 @@ func askPeer(p *ddstest.Peer, h *heard) {
 func TestOnlyMembersOfTheKeystoreAreHeardAndHear(t *testing.T) {
 	t.Parallel()
 	domain := ddstest.FreeDomain(t)
-	k, other := newKeystore(t), newKeystore(t)
-	manager, robot := k.enclave("/manager", "*"), k.enclave("/robot1", "rt/a")
+	k, other := ddstest.NewKeystore(t), ddstest.NewKeystore(t)
+	manager, robot := k.Enclave("/manager", "*"), k.Enclave("/robot1", "rt/a")
 	members := [2]*child{startWitness(t, domain, manager), startWitness(t, domain, robot)}
 	plain := [2]*child{startWitness(t, domain, nil), startWitness(t, domain, nil)}
 	foreign := [2]*child{
-		startWitness(t, domain, other.enclave("/manager", "*")), startWitness(t, domain, other.enclave("/robot1", "*")),
+		startWitness(t, domain, other.Enclave("/manager", "*")), startWitness(t, domain, other.Enclave("/robot1", "*")),
 	}
 	fast := witnessOf(ddstest.StartPeer(t, domain))
 	fastForeign := [2]*ddstest.Peer{
-		witnessOf(ddstest.StartMember(t, domain, directory(other.enclave("/robot2", "*")))),
-		witnessOf(ddstest.StartMember(t, domain, directory(other.enclave("/robot3", "*")))),
+		witnessOf(ddstest.StartMember(t, domain, ddstest.Directory(other.Enclave("/robot2", "*")))),
+		witnessOf(ddstest.StartMember(t, domain, ddstest.Directory(other.Enclave("/robot3", "*")))),
 	}
 
 	awaitEachOther(t, foreign[0], foreign[1], "members elsewhere") // the outsiders work, among themselves
@@ -95,9 +95,9 @@ const lowEnclave = "/muster-4101"
 // so in the log.
 func TestAFastDDSMember(t *testing.T) {
 	t.Parallel()
-	domain, k := ddstest.FreeDomain(t), newKeystore(t)
-	manager := startWitness(t, domain, k.enclave(lowEnclave, "*"))
-	robot := witnessOf(ddstest.StartMember(t, domain, directory(k.enclave("/robot1", "rt/a"))))
+	domain, k := ddstest.FreeDomain(t), ddstest.NewKeystore(t)
+	manager := startWitness(t, domain, k.Enclave(lowEnclave, "*"))
+	robot := witnessOf(ddstest.StartMember(t, domain, ddstest.Directory(k.Enclave("/robot1", "rt/a"))))
 	h := newHeard()
 	require.Eventually(t, func() bool {
 		talk(robot)
@@ -106,7 +106,7 @@ func TestAFastDDSMember(t *testing.T) {
 		return m.Samples[h.Self] > 0 && m.Endpoints[h.Self] && h.Samples[m.Self] > 0 && h.Endpoints[m.Self]
 	}, ddstest.Deadline, 20*time.Millisecond, "each other")
 
-	late := startWitness(t, domain, k.enclave("/manager1", "*")) // its name is above the robot's
+	late := startWitness(t, domain, k.Enclave("/manager1", "*")) // its name is above the robot's
 	require.Eventually(t, func() bool { return ask(late).Explained > 0 }, ddstest.Deadline, 20*time.Millisecond, "a line that says why")
 	awaitEachOther(t, manager, late, "the others hear it")
 	assert.NotContains(t, ask(late).Samples, h.Self)
@@ -115,13 +115,13 @@ func TestAFastDDSMember(t *testing.T) {
 // A certificate on the list that the manager's enclave holds is worth nothing.
 func TestARevokedMemberIsNotHeard(t *testing.T) {
 	t.Parallel()
-	domain, k := ddstest.FreeDomain(t), newKeystore(t)
-	manager, good, bad := k.enclave(lowEnclave, "*"), k.enclave("/robot2", "*"), k.enclave("/robot1", "*")
-	k.revoke(manager, bad)
+	domain, k := ddstest.FreeDomain(t), ddstest.NewKeystore(t)
+	manager, good, bad := k.Enclave(lowEnclave, "*"), k.Enclave("/robot2", "*"), k.Enclave("/robot1", "*")
+	k.Revoke(manager, bad)
 	m, g, b := startWitness(t, domain, manager), startWitness(t, domain, good), startWitness(t, domain, bad)
 	awaitEachOther(t, g, b, "who do not know of it")
 	awaitEachOther(t, m, g, "the rest")
-	fast := witnessOf(ddstest.StartMember(t, domain, directory(bad))) // the same, on another vendor's
+	fast := witnessOf(ddstest.StartMember(t, domain, ddstest.Directory(bad))) // the same, on another vendor's
 	h := newHeard()
 	require.Eventually(t, func() bool { askPeer(fast, &h); return h.Samples[ask(g).Self] > 0 }, ddstest.Deadline, 20*time.Millisecond, "it works")
 	before := ask(m)
@@ -138,40 +138,40 @@ func TestARevokedMemberIsNotHeard(t *testing.T) {
 
 func TestAnIncompleteEnclaveIsNamed(t *testing.T) {
 	t.Parallel()
-	k := newKeystore(t)
+	k := ddstest.NewKeystore(t)
 	open := opener(t)
-	good := *k.enclave("/manager", "*")
+	good := *k.Enclave("/manager", "*")
 	for _, name := range []string{"identity_ca.cert.pem", "cert.pem", "key.pem", "permissions_ca.cert.pem", "governance.p7s", "permissions.p7s"} {
-		file := filepath.Join(directory(&good), name)
+		file := filepath.Join(ddstest.Directory(&good), name)
 		require.NoError(t, os.Rename(file, file+".away"))
 		assert.ErrorContains(t, open(good), name)
 		require.NoError(t, os.Rename(file+".away", file))
 	}
-	assert.ErrorContains(t, open(dds.Security{Keystore: k.dir, Enclave: "/nobody"}), "enclave /nobody")
-	assert.ErrorContains(t, open(dds.Security{Keystore: k.dir, Enclave: "/../manager"}), "..")
-	assert.ErrorContains(t, open(dds.Security{Keystore: k.dir, Enclave: "manager"}), "must begin with /")
-	require.NoError(t, os.WriteFile(filepath.Join(directory(&good), "permissions.p7s"), []byte("not signed"), 0o600))
+	assert.ErrorContains(t, open(dds.Security{Keystore: k.Dir, Enclave: "/nobody"}), "enclave /nobody")
+	assert.ErrorContains(t, open(dds.Security{Keystore: k.Dir, Enclave: "/../manager"}), "..")
+	assert.ErrorContains(t, open(dds.Security{Keystore: k.Dir, Enclave: "manager"}), "must begin with /")
+	require.NoError(t, os.WriteFile(filepath.Join(ddstest.Directory(&good), "permissions.p7s"), []byte("not signed"), 0o600))
 	assert.ErrorContains(t, open(good), "permissions: Failed to parse PKCS7", "a document that nobody signed")
 }
 
 func TestWhatIsNoLongerValidIsNamed(t *testing.T) {
 	t.Parallel()
-	k := newKeystore(t)
+	k := ddstest.NewKeystore(t)
 	open := opener(t)
-	s := k.enclave("/manager", "*")
-	k.certify(directory(s), -1)
+	s := k.Enclave("/manager", "*")
+	k.Certify(ddstest.Directory(s), -1)
 	assert.ErrorContains(t, open(*s), "enclave /manager: cert.pem has expired on ")
 	assert.ErrorContains(t, open(*s), time.Now().AddDate(0, 0, -1).UTC().Format(time.DateOnly))
-	k.certify(directory(s), 2)
+	k.Certify(ddstest.Directory(s), 2)
 	require.NoError(t, open(*s))
-	k.permit(directory(s), "/manager", "2021", "*")
+	k.Permit(ddstest.Directory(s), "/manager", "2021", "*")
 	assert.ErrorContains(t, open(*s), "expired: 2021-01-01")
-	k.permit(directory(s), "/manager", "2099", "*")
+	k.Permit(ddstest.Directory(s), "/manager", "2099", "*")
 
-	crl := filepath.Join(directory(s), "crl.pem")
+	crl := filepath.Join(ddstest.Directory(s), "crl.pem")
 	require.NoError(t, os.WriteFile(crl, []byte("no list"), 0o600))
 	assert.ErrorContains(t, open(*s), "CRL")
-	k.revoke(s, s)
+	k.Revoke(s, s)
 	assert.ErrorContains(t, open(*s), "revoked", "its own certificate")
 }
 
