@@ -23,8 +23,8 @@ func TestRollbackWhileTheOldOneIsBeingStopped(t *testing.T) {
 		for s.stored(id).Status.State == rollout.StateRunning {
 			time.Sleep(time.Second)
 		}
-		st, problem := s.finish(id)
-		if problem == "" && st.Status.Robot("r1").Step != rollout.StepRolledBack {
+		all, problem := s.finish(id)
+		if problem == "" && all[0].Status.Robot("r1").Step != rollout.StepRolledBack {
 			problem = "the robot was not rolled back"
 		}
 		if problem != "" {

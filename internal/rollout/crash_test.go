@@ -110,9 +110,9 @@ func (l life) run(t *testing.T, crashAt, loseAt int) (effects int, problem strin
 		s.mu.Lock()
 		effects = s.effects
 		s.mu.Unlock()
-		st, problem := s.finish(id)
-		if problem == "" && st.Status.State != l.want {
-			problem = fmt.Sprintf("is %s: %s", st.Status.State, st.Status.Reason)
+		all, problem := s.finish(id)
+		if st := all[0].Status; problem == "" && st.State != l.want {
+			problem = fmt.Sprintf("is %s: %s", st.State, st.Reason)
 		}
 		if problem != "" {
 			problem += "\n" + strings.Join(s.trace, "\n")

@@ -1,7 +1,6 @@
 package rollout_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -35,7 +34,6 @@ type simulation struct {
 	fleet   *rollouttest.Fleet
 	robots  []string
 	jump    atomic.Int64 // by how much the clock was set
-	plan    rollout.Plan
 
 	mu      sync.Mutex
 	procs   [2]*process // guarded by mu
@@ -43,7 +41,8 @@ type simulation struct {
 	crashAt int         // guarded by mu; the effect after which its process dies; 0 for none
 	loseAt  int         // guarded by mu; the effect of which the reply is lost
 	trace   []string    // guarded by mu
-	steps   map[string]rollout.Step
+	stands  map[string]rollout.Status // guarded by mu; as last stored, by rollout
+	most    int                       // guarded by mu; robots that may be down
 	bad     string // guarded by mu; the first thing that must never be
 	began   time.Time
 	stop    context.CancelFunc
@@ -52,7 +51,7 @@ type simulation struct {
 
 func newSimulation(seed uint64, robots int) *simulation {
 	s := &simulation{
-		Rand: rand.New(rand.NewPCG(seed, 7)), store: rollouttest.NewStore(), began: time.Now(), steps: make(map[string]rollout.Step),
+		Rand: rand.New(rand.NewPCG(seed, 7)), store: rollouttest.NewStore(), began: time.Now(), stands: make(map[string]rollout.Status),
 	}
 	s.elector = rollouttest.NewElector(s.store)
 	s.fleet = rollouttest.NewFleet(fleet.NewRegistry(&fleet.Journal{}), robots)
@@ -135,19 +134,23 @@ func (s *simulation) crash(p *process) {
 func (s *simulation) saved(st rollout.Status) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	down := 0
+	was := s.stands[st.Rollout]
 	for _, robot := range s.robots {
-		rs := st.Robot(robot)
-		if was := cmp.Or(s.steps[robot], rollout.StepQueued); was != rs.Step {
-			s.trace = append(s.trace, fmt.Sprintf("%8.3f %s %s → %s: %s", time.Since(s.began).Seconds(), robot, was, rs.Step, rs.Reason))
-			s.steps[robot] = rs.Step
-		}
-		if rs.Step.Down() {
-			down++
+		if old, rs := was.Robot(robot), st.Robot(robot); old.Step != rs.Step {
+			s.trace = append(s.trace, fmt.Sprintf("%8.3f %s %s: %s → %s: %s", time.Since(s.began).Seconds(), st.Rollout, robot, old.Step, rs.Step, rs.Reason))
 		}
 	}
-	if limit := s.plan.Spec.MaxUnavailable.Count; down > limit && s.bad == "" && limit > 0 {
-		s.bad = fmt.Sprintf("%d robots are down, %d may be", down, limit)
+	s.stands[st.Rollout] = st
+	down := 0
+	for _, st := range s.stands {
+		for _, rs := range st.Robots {
+			if rs.Step.Down() {
+				down++
+			}
+		}
+	}
+	if down > s.most && s.bad == "" {
+		s.bad = fmt.Sprintf("%d robots are down, %d may be", down, s.most)
 	}
 }
 
@@ -179,12 +182,12 @@ func (s *simulation) stored(id string) rollout.Stored {
 
 // begin starts a rollout; it waits for a manager that lives.
 func (s *simulation) begin(spec rollout.Spec) string {
+	s.mu.Lock()
+	s.most = max(s.most, spec.MaxUnavailable.Count, 1)
+	s.mu.Unlock()
 	for {
 		r, err := s.service().Start(context.Background(), spec, "ada", false)
 		if err == nil {
-			s.mu.Lock()
-			s.plan = s.stored(r.ID).Plan
-			s.mu.Unlock()
 			return r.ID
 		}
 		if !errors.Is(err, errDead) {
@@ -194,8 +197,23 @@ func (s *simulation) begin(spec rollout.Spec) string {
 	}
 }
 
-// finish heals everything and lets a person answer until the rollout has ended.
-func (s *simulation) finish(id string) (st rollout.Stored, problem string) {
+// queue starts a rollout that waits for the others' robots, if a manager takes it.
+func (s *simulation) queue(spec rollout.Spec) (ids []string) {
+	spec.Conflict = rollout.ConflictQueue
+	s.mu.Lock()
+	s.most = max(s.most, spec.MaxUnavailable.Count)
+	s.mu.Unlock()
+	r, err := s.service().Start(context.Background(), spec, "ada", false)
+	s.note("ada queues another rollout: %s %v", r.ID, err)
+	if err != nil {
+		return nil
+	}
+	return []string{r.ID}
+}
+
+// finish heals everything and lets a person answer until the rollouts, which began
+// in this order, have ended. It returns how they did.
+func (s *simulation) finish(ids ...string) (all []rollout.Stored, problem string) {
 	s.store.SetDown(false)
 	s.mu.Lock()
 	s.crashAt, s.loseAt = 0, 0
@@ -205,24 +223,40 @@ func (s *simulation) finish(id string) (st rollout.Stored, problem string) {
 	}
 	for range 240 {
 		time.Sleep(5 * time.Second)
-		if st = s.stored(id); st.Status.State.Terminal() {
+		all = all[:0]
+		open := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+			all = append(all, s.stored(id))
+			return all[len(all)-1].Status.State.Terminal()
+		})
+		if len(open) == 0 {
 			time.Sleep(30 * time.Second) // leases are given back, and stops that were given up have ended
-			return st, s.wrong(st)
+			return all, s.wrong(all)
 		}
-		if st.Status.State == rollout.StatePaused {
-			_, _ = s.service().Wish(context.Background(), id, rollout.Wish{Action: rollout.ActionResume, By: "bob", Role: "engineer"})
-		}
-		s.takeBack(id, st)
-		if r, err := s.service().Get(context.Background(), id); err == nil && r.Approval != nil {
-			_, _ = s.service().Wish(context.Background(), id, rollout.Wish{Action: rollout.ActionApprove, By: "bob", Role: "engineer"})
+		for _, id := range open {
+			s.answer(id)
 		}
 	}
-	r, _ := s.service().Get(context.Background(), id)
 	var why []string
-	for _, rr := range r.Robots {
-		why = append(why, fmt.Sprintf("%s %s: %s %s", rr.Robot, rr.Step, rr.Why, rr.Reason))
+	for _, id := range ids {
+		r, _ := s.service().Get(context.Background(), id)
+		why = append(why, fmt.Sprintf("%s: %s %s %s", id, r.State, r.Reason, r.Held))
+		for _, rr := range r.Robots {
+			why = append(why, fmt.Sprintf("%s %s: %s %s", rr.Robot, rr.Step, rr.Why, rr.Reason))
+		}
 	}
-	return st, fmt.Sprintf("did not end: %s %s %s %v", st.Status.State, st.Status.Reason, r.Held, why)
+	return all, fmt.Sprintf("did not end: %v", why)
+}
+
+// answer is what a person does who is asked.
+func (s *simulation) answer(id string) {
+	st := s.stored(id)
+	if st.Status.State == rollout.StatePaused {
+		_, _ = s.service().Wish(context.Background(), id, rollout.Wish{Action: rollout.ActionResume, By: "bob", Role: "engineer"})
+	}
+	s.takeBack(id, st)
+	if r, err := s.service().Get(context.Background(), id); err == nil && r.Approval != nil {
+		_, _ = s.service().Wish(context.Background(), id, rollout.Wish{Action: rollout.ActionApprove, By: "bob", Role: "engineer"})
+	}
 }
 
 // takeBack rolls the robots back that a person gave up.
@@ -237,38 +271,51 @@ func (s *simulation) takeBack(id string, st rollout.Stored) {
 }
 
 // wrong says what is not as it must be at the end.
-func (s *simulation) wrong(st rollout.Stored) string {
+func (s *simulation) wrong(all []rollout.Stored) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.bad != "" {
 		return s.bad
 	}
 	for _, robot := range s.robots {
-		rs, runs, names := st.Status.Robot(robot), s.fleet.Running(robot), s.fleet.Containers(robot)
-		want := rollouttest.OldDigest
-		switch rs.Step {
-		case rollout.StepDone:
-			want = st.Plan.Image.Digest
-		case rollout.StepNeedsOperator:
-			if strings.HasPrefix(rs.Reason, "given up while it was ") {
-				continue // a person wanted it so, and the rollout ended before another did
-			}
-			return fmt.Sprintf("%s needs an operator: %s", robot, rs.Reason)
-		case rollout.StepQueued, rollout.StepSkipped, rollout.StepFailed, rollout.StepRolledBack:
-		default:
-			return fmt.Sprintf("%s ends as %s", robot, rs.Step)
-		}
-		if !slices.Equal(runs, []string{want}) {
-			return fmt.Sprintf("%s is %s (%s) and runs %v", robot, rs.Step, rs.Reason, runs)
-		}
-		if !slices.Equal(names, []string{"amr"}) {
-			return fmt.Sprintf("%s is %s and has the containers %v", robot, rs.Step, names)
+		want, told, problem := s.should(robot, all)
+		switch runs, names := s.fleet.Running(robot), s.fleet.Containers(robot); {
+		case problem != "":
+			return problem
+		case want == "":
+		case !slices.Equal(runs, []string{want}):
+			return fmt.Sprintf("%s is %s and runs %v", robot, told, runs)
+		case !slices.Equal(names, []string{"amr"}):
+			return fmt.Sprintf("%s is %s and has the containers %v", robot, told, names)
 		}
 	}
 	if held := s.elector.Locked(); len(held) > 0 {
 		return fmt.Sprintf("the leases of %v are held", held)
 	}
 	return ""
+}
+
+// should is the digest that a robot runs after rollouts that ended so; "" when
+// that can not be told.
+func (s *simulation) should(robot string, all []rollout.Stored) (want, told, problem string) {
+	want = rollouttest.OldDigest
+	for _, st := range all {
+		rs := st.Status.Robot(robot)
+		told += fmt.Sprintf("%s (%s), ", rs.Step, rs.Reason)
+		switch rs.Step {
+		case rollout.StepDone:
+			want = st.Plan.Image.Digest
+		case rollout.StepNeedsOperator:
+			if strings.HasPrefix(rs.Reason, "given up while it was ") {
+				return "", "", "" // a person wanted it so, and the rollout ended before another did
+			}
+			return "", "", fmt.Sprintf("%s needs an operator: %s", robot, rs.Reason)
+		case rollout.StepQueued, rollout.StepSkipped, rollout.StepFailed, rollout.StepRolledBack:
+		default:
+			return "", "", fmt.Sprintf("%s ends as %s", robot, rs.Step)
+		}
+	}
+	return want, strings.TrimSuffix(told, ", "), ""
 }
 
 // simulate runs f in a bubble and returns what it returns.
@@ -292,24 +339,30 @@ func TestSimulations(t *testing.T) {
 	var next atomic.Uint64
 	var failed atomic.Bool
 	var mu sync.Mutex
-	ends := make(map[rollout.State]int)
+	ends, queued := make(map[rollout.State]int), 0
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for n := next.Add(1); n <= uint64(*simulations) && !failed.Load(); n = next.Add(1) {
-				problem, trace, state := simulateSeed(t, n)
+				problem, trace, all := simulateSeed(t, n)
 				if problem != "" {
 					failed.Store(true)
 					t.Errorf("-simulate %d: %s\n%s", n, problem, strings.Join(trace, "\n"))
 				}
 				mu.Lock()
-				ends[state]++
+				for _, state := range all {
+					ends[state]++
+				}
+				queued += len(all) - 1
 				mu.Unlock()
 			}
 		})
 	}
 	wg.Wait()
-	t.Logf("%d simulations ended: %v", *simulations, ends)
+	t.Logf("%d simulations, %d with another rollout queued, ended: %v", *simulations, queued, ends)
+	if queued == 0 {
+		t.Error("none queued a rollout: the simulations try too little")
+	}
 	for _, state := range []rollout.State{rollout.StateCompleted, rollout.StateFailed, rollout.StateAborted, rollout.StateRolledBack} {
 		if !failed.Load() && ends[state] == 0 {
 			t.Errorf("none ended %s: the simulations try too little", state)
@@ -317,12 +370,12 @@ func TestSimulations(t *testing.T) {
 	}
 }
 
-func simulateSeed(t *testing.T, seed uint64) (problem string, trace []string, end rollout.State) {
+func simulateSeed(t *testing.T, seed uint64) (problem string, trace []string, ends []rollout.State) {
 	problem = simulate(t, func() string {
 		r := rand.New(rand.NewPCG(seed, 9))
 		s := newSimulation(seed, 1+r.IntN(3))
 		defer s.close()
-		id := s.begin(s.randomSpec(r))
+		ids := []string{s.begin(s.randomSpec(r))}
 		s.mu.Lock()
 		if r.IntN(2) == 0 {
 			s.crashAt = s.effects + 1 + r.IntN(60)
@@ -333,17 +386,22 @@ func simulateSeed(t *testing.T, seed uint64) (problem string, trace []string, en
 		s.mu.Unlock()
 		for range r.IntN(8) {
 			time.Sleep(time.Duration(r.IntN(4000)) * time.Millisecond)
-			if s.stored(id).Status.State.Terminal() {
+			if s.stored(ids[len(ids)-1]).Status.State.Terminal() {
 				break
 			}
-			s.disturb(r, id)
+			if len(ids) == 1 && r.IntN(8) == 0 {
+				ids = append(ids, s.queue(s.randomSpec(r))...)
+			}
+			s.disturb(r, ids[r.IntN(len(ids))])
 		}
-		st, problem := s.finish(id)
-		end = st.Status.State
+		all, problem := s.finish(ids...)
+		for _, st := range all {
+			ends = append(ends, st.Status.State)
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		trace = slices.Clone(s.trace)
 		return problem
 	})
-	return problem, trace, end
+	return problem, trace, ends
 }

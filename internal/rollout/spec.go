@@ -20,8 +20,9 @@ type Spec struct {
 	Soak Duration `json:"soak,omitempty"`
 
 	// MaxUnavailable bounds the robots that are being replaced, verified or
-	// rolled back at one time; a share is of those that take part. A robot that
-	// takes part counts while another rollout has it down, too.
+	// rolled back at one time; a share is of those that take part. A robot of
+	// Robots counts while another rollout has it down, too, also when this one
+	// leaves it out.
 	MaxUnavailable Share `json:"max_unavailable,omitzero"`
 	// MaxPer bounds them besides for robots that have the same value of a label,
 	// over all rollouts: never two of one charging station.

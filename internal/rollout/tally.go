@@ -132,7 +132,7 @@ func (d *decider) noRoom(i int, rollback bool) string {
 			return "a robot that is to be rolled back goes first"
 		}
 	}
-	others, who := d.elsewhere(rollback, func(o Elsewhere) bool { return d.takesPart(o.Robot) })
+	others, who := d.elsewhere(rollback, func(o Elsewhere) bool { return d.selected(o.Robot) })
 	if down+others >= d.maxDown() {
 		return "as many robots as may be are being replaced" + who
 	}
@@ -160,6 +160,8 @@ func (d *decider) elsewhere(rollback bool, counts func(Elsewhere) bool) (n int, 
 	return n, who
 }
 
-func (d *decider) takesPart(robot string) bool {
-	return slices.ContainsFunc(d.plan.Robots, func(rp RobotPlan) bool { return rp.Robot == robot && rp.Skip == "" })
+// selected reports whether the plan's selector has a robot, be it that the plan
+// leaves it out: the limit is over all of those.
+func (d *decider) selected(robot string) bool {
+	return slices.ContainsFunc(d.plan.Robots, func(rp RobotPlan) bool { return rp.Robot == robot })
 }
