@@ -36,14 +36,14 @@ type simulation struct {
 	jump    atomic.Int64 // by how much the clock was set
 
 	mu      sync.Mutex
-	procs   [2]*process // guarded by mu
-	effects int         // guarded by mu; of all kinds
-	crashAt int         // guarded by mu; the effect after which its process dies; 0 for none
-	loseAt  int         // guarded by mu; the effect of which the reply is lost
-	trace   []string    // guarded by mu
+	procs   [2]*process               // guarded by mu
+	effects int                       // guarded by mu; of all kinds
+	crashAt int                       // guarded by mu; the effect after which its process dies; 0 for none
+	loseAt  int                       // guarded by mu; the effect of which the reply is lost
+	trace   []string                  // guarded by mu
 	stands  map[string]rollout.Status // guarded by mu; as last stored, by rollout
 	most    int                       // guarded by mu; robots that may be down
-	bad     string // guarded by mu; the first thing that must never be
+	bad     string                    // guarded by mu; the first thing that must never be
 	began   time.Time
 	stop    context.CancelFunc
 	wg      sync.WaitGroup
