@@ -63,7 +63,7 @@ func TestAHolderThatDiesIsFollowedWithinItsLease(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, _, err := next.Lock(t.Context(), "robot1")
 		return err == nil
-	}, 5*time.Second, 10*time.Millisecond, "the locks have gone with the lease")
+	}, 20*time.Second, 10*time.Millisecond, "the locks have gone with the lease")
 	_ = term.Resign(context.Background())
 	require.NoError(t, next.Resign(t.Context()))
 }
