@@ -202,7 +202,7 @@ func TestAnEngineThatHangsStallsNoOther(t *testing.T) {
 
 	proxy.Set(dockertest.Rule{Hang: true})
 	took := f.state("hangs", fleet.EngineHung)
-	require.Less(t, took, 4*time.Second)
+	require.Less(t, took, 10*time.Second)
 	require.Contains(t, f.engine("hangs").Error, "does not answer in time")
 	require.True(t, isRunning(f.container("hangs", r.t1.Container)), "the last word stands")
 	// The other one still tells of events at once.
@@ -210,7 +210,7 @@ func TestAnEngineThatHangsStallsNoOther(t *testing.T) {
 	require.NoError(t, err)
 	began := time.Now()
 	eventually(t, "stopped", func() bool { return f.container("works", r.t1.Container).State == "exited" })
-	require.Less(t, time.Since(began), time.Second)
+	require.Less(t, time.Since(began), 5*time.Second)
 
 	proxy.Set()
 	f.state("hangs", fleet.EngineUp)
