@@ -8,7 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-		"net"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"

@@ -117,7 +117,9 @@ func TestErrorsOfTheRegistry(t *testing.T) {
 			assert.Equal(t, c.want, resp.StatusCode, text)
 			assert.Contains(t, text, c.says)
 			assert.Contains(t, text, r.host(), "it says which registry")
-			var errs struct{ Errors []struct{ Code, Message string } }
+			var errs struct {
+				Errors []struct{ Code, Message string }
+			}
 			require.NoError(t, json.Unmarshal([]byte(text), &errs))
 			require.Len(t, errs.Errors, 1)
 		})
