@@ -35,9 +35,17 @@ func (a *app) openRelay(ctx context.Context) error {
 	}
 	a.onClose(func() { _ = l.Close() })
 	a.relay = &relay{listener: l, Relay: relays.New(relays.Options{
-		Address: cmp.Or(c.Address, l.Addr().String()), TLS: identity, Keychain: credentials(a.cfg.Pull), Log: a.log,
+		Address: cmp.Or(c.Address, addressOf(c.Listen, l)), TLS: identity, Keychain: credentials(a.cfg.Pull), Log: a.log,
 	})}
 	return nil
+}
+
+// addressOf is what a listener is called: the host that was given, with the port that
+// it got.
+func addressOf(listen string, l net.Listener) string {
+	host, _, _ := net.SplitHostPort(listen)
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return net.JoinHostPort(host, port)
 }
 
 // relayed is how many bytes each site had from the relay.

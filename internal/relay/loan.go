@@ -34,30 +34,36 @@ var errNotLent = errors.New("it is no part of the image that is lent")
 
 // allows returns nil when the digest is a part of the image. Manifests that the
 // engine did not ask for are read where that may tell: an engine that has one from
-// an earlier pull asks for its layers at once.
+// an earlier pull asks for its layers at once. One that cannot be read, as that of
+// another platform which a mirror left out, is passed over.
 func (l *loan) allows(ctx context.Context, digest string) error {
+	tried, failed := make(map[string]bool), errNotLent
 	for {
-		known, next := l.look(digest)
+		known, next := l.look(digest, tried)
 		switch {
 		case known:
 			return nil
 		case next == "":
-			return errNotLent
+			return failed
 		}
+		tried[next] = true
 		if _, err := l.manifest(ctx, next); err != nil {
-			return err
+			failed = err
 		}
 	}
 }
 
-// look tells whether the digest is known, and the first manifest to read.
-func (l *loan) look(digest string) (known bool, next string) {
+// look tells whether the digest is known, and the first manifest to read that was
+// not tried; empty when there is none.
+func (l *loan) look(digest string, tried map[string]bool) (known bool, next string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.unread) > 0 {
-		next = l.unread[0]
+	for _, u := range l.unread {
+		if !tried[u] {
+			return l.known[digest], u
+		}
 	}
-	return l.known[digest], next
+	return l.known[digest], ""
 }
 
 // manifest is what a registry answers for a manifest that may be read.
