@@ -82,9 +82,9 @@ func newTransport() *http.Transport {
 }
 
 // Lend lets one engine of a site pull the image of that digest until end is called:
-// its manifest and what that names, at the site's rate in bytes per second. It comes
-// from the first of the repositories that has it, of which the last one is the
-// image's own. The engine pulls the digest from the returned repository, which is
+// its manifest and what that names, at the site's rate in bytes per second, which is
+// that of its first loan: it does not change while the manager runs. The image comes
+// from the first of the repositories that has it, of which the last one is its own. The engine pulls the digest from the returned repository, which is
 // the same for each pull from there, and proves by key that it was sent.
 //
 // A layer on its way is not cut off at the end: an engine fetches it once for all of
