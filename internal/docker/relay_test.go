@@ -159,6 +159,27 @@ func TestALimitedPullNeedsItsRelay(t *testing.T) {
 	require.ErrorContains(t, err, `site "north": bandwidth: there is no relay`)
 }
 
+// A password that the relay no longer knows is not a registry that refuses access.
+func TestAPullThatTheRelayHasForgottenIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	e := fakeEngine(t, map[string]http.HandlerFunc{
+		"GET /v1.41/images/":        answer(404, `{}`),
+		"POST /v1.41/images/create": answer(401, `{"message":"unauthorized: no pull is under way with this password"}`),
+	})
+	for _, c := range []struct {
+		bandwidth float64
+		final     bool
+	}{{mib, false}, {0, true}} {
+		o := Options{Bandwidth: c.bandwidth, Relay: relay.New(relay.Options{Address: "127.0.0.1:1", Log: testLog(t)})}
+		limited, err := NewClient(e.endpoint, o, testLog(t))
+		require.NoError(t, err)
+		t.Cleanup(limited.Close)
+		err = limited.Pull(t.Context(), anyTarget(), noReport)
+		require.ErrorContains(t, err, "no pull is under way")
+		require.Equal(t, c.final, rollout.IsFatal(err), err)
+	}
+}
+
 func TestALimitedPullGoesOnWhereItWasCutOff(t *testing.T) {
 	t.Parallel()
 	const size = 4 * mib
