@@ -40,6 +40,7 @@ type app struct {
 	etcd      *etcd.Client
 	embedded  *etcd.Embedded // nil with a cluster
 	engines   *docker.Engines
+	relay     *relay // nil where none is configured
 	domains   []domain
 	types     *msgs.Library
 	following atomic.Bool // all domains are joined and read
@@ -87,7 +88,7 @@ func newApp(ctx context.Context, cfg config.Config, o Options, log *slog.Logger)
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	a.onClose(func() { _ = a.listener.Close() })
-	for _, open := range []func(context.Context) error{a.openStore, a.openInventory, a.openEngines, a.openDomains} {
+	for _, open := range []func(context.Context) error{a.openStore, a.openInventory, a.openRelay, a.openEngines, a.openDomains} {
 		if err := open(ctx); err != nil {
 			return nil, err
 		}
@@ -151,8 +152,12 @@ func (a *app) openInventory(context.Context) error {
 }
 
 func (a *app) openEngines(context.Context) error {
+	var by docker.Relay
+	if a.relay != nil {
+		by = a.relay
+	}
 	var err error
-	a.engines, err = newEngines(&a.cfg, func(o fleet.EngineObserved) { a.registry.Apply(time.Now(), o) }, a.log)
+	a.engines, err = newEngines(&a.cfg, by, func(o fleet.EngineObserved) { a.registry.Apply(time.Now(), o) }, a.log)
 	if err != nil {
 		return err
 	}
@@ -224,7 +229,7 @@ func (a *app) openServer() {
 	)
 	metrics := observe.NewMetrics(observe.Sources{
 		Version: a.options.Version, Fleet: a.registry.Snapshot, Stream: a.hub.Stats, Domains: a.domainMetrics,
-		Leading: a.runner.Leading, Rollouts: a.rolloutCounts,
+		Leading: a.runner.Leading, Rollouts: a.rolloutCounts, Relayed: a.relayed,
 	}, a.log)
 	a.server = api.New(api.Options{
 		Registry: a.registry, Hub: a.hub, Rollouts: a.rollouts, Auth: a.auth, App: web.App(),

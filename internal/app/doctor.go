@@ -249,7 +249,7 @@ func (d *doctor) engines(ctx context.Context, all []config.Engine) {
 	}
 	var mu sync.Mutex
 	seen := make(map[string]fleet.EngineObserved)
-	engines, err := newEngines(&config.Config{Engines: all}, func(o fleet.EngineObserved) {
+	engines, err := newEngines(&config.Config{Engines: all}, nil, func(o fleet.EngineObserved) {
 		mu.Lock()
 		defer mu.Unlock()
 		if o.Containers == nil {
@@ -308,8 +308,9 @@ func (d *doctor) liveRestore(engines *docker.Engines, name string) {
 	}
 }
 
-// newEngines makes the adapters of the configured engines.
-func newEngines(c *config.Config, apply func(fleet.EngineObserved), log *slog.Logger) (*docker.Engines, error) {
+// newEngines makes the adapters of the configured engines. The relay is nil where none
+// is configured.
+func newEngines(c *config.Config, relay docker.Relay, apply func(fleet.EngineObserved), log *slog.Logger) (*docker.Engines, error) {
 	endpoints := make([]docker.Endpoint, 0, len(c.Engines))
 	for _, e := range c.Engines {
 		endpoints = append(endpoints, docker.Endpoint{
@@ -321,10 +322,13 @@ func newEngines(c *config.Config, apply func(fleet.EngineObserved), log *slog.Lo
 		return nil, err
 	}
 	o := docker.Options{
-		Parallel: c.Pull.Parallel, Mirror: c.Pull.Mirror, Keychain: credentials(c.Pull), Signatures: signatures,
+		Parallel: c.Pull.Parallel, Mirror: c.Pull.Mirror, Bandwidth: c.Pull.BandwidthMiB * (1 << 20), Relay: relay,
+		Keychain: credentials(c.Pull), Signatures: signatures,
 	}
 	for _, s := range c.Pull.Sites {
-		o.Sites = append(o.Sites, docker.Site(s))
+		o.Sites = append(o.Sites, docker.Site{
+			Name: s.Name, Parallel: s.Parallel, Mirror: s.Mirror, Bandwidth: s.BandwidthMiB * (1 << 20),
+		})
 	}
 	return docker.NewEngines(endpoints, apply, o, log)
 }

@@ -56,8 +56,12 @@ func (a *app) run(ctx context.Context) error {
 	for _, d := range a.domains {
 		watchers = append(watchers, d.follower.Run)
 	}
+	sockets := []func(context.Context) error{a.hub.Run, a.health.Run, a.serveHTTP, a.followTokens}
+	if a.relay != nil {
+		sockets = append(sockets, a.relay.run)
+	}
 	stages := []stage{
-		startStage("sockets", fail, a.hub.Run, a.health.Run, a.serveHTTP, a.followTokens),
+		startStage("sockets", fail, sockets...),
 		startStage("watchers", fail, watchers...),
 	}
 	a.following.Store(true)

@@ -79,10 +79,28 @@ type Engine struct {
 
 // Pull is how images come to the engines.
 type Pull struct {
-	Parallel   int        `yaml:"parallel"` // pulls of one site at one time; 0: no limit
-	Mirror     string     `yaml:"mirror"`
-	Sites      []Site     `yaml:"sites"`
-	Registries []Registry `yaml:"registries"`
+	Parallel     int        `yaml:"parallel"` // pulls of one site at one time; 0: no limit
+	Mirror       string     `yaml:"mirror"`
+	BandwidthMiB float64    `yaml:"bandwidth_mib"` // a second, of one site; 0: no limit
+	Sites        []Site     `yaml:"sites"`
+	Registries   []Registry `yaml:"registries"`
+	Relay        Relay      `yaml:"relay"`
+}
+
+// Relay is where engines pull from whose site has a bandwidth; there is none when
+// Listen is empty.
+type Relay struct {
+	Listen string `yaml:"listen"`
+	// Address is how the engines call it; empty means Listen, with the port that it
+	// got.
+	Address string  `yaml:"address"`
+	TLS     KeyPair `yaml:"tls"`
+}
+
+// KeyPair names the files of a server's certificate.
+type KeyPair struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
 }
 
 // Signature says who must have signed the images of some repositories.
@@ -94,11 +112,12 @@ type Signature struct {
 	TrustedRoot string `yaml:"trusted_root"`
 }
 
-// Site has another limit and mirror than Pull.
+// Site has other limits and another mirror than Pull.
 type Site struct {
-	Name     string `yaml:"name"`
-	Parallel int    `yaml:"parallel"`
-	Mirror   string `yaml:"mirror"`
+	Name         string  `yaml:"name"`
+	Parallel     int     `yaml:"parallel"`
+	Mirror       string  `yaml:"mirror"`
+	BandwidthMiB float64 `yaml:"bandwidth_mib"`
 }
 
 // Registry is a registry that wants to know who we are.

@@ -76,6 +76,18 @@ func TestErrorsNameTheKey(t *testing.T) {
 		{"pull: {mirror: 'https://m'}", "pull.mirror: \"https://m\" is not host[:port]"},
 		{"pull: {sites: [{parallel: 2}]}", "pull.sites[0].name: is missing"},
 		{"pull: {sites: [{name: a}, {name: a}]}", "pull.sites[1].name: \"a\" is there twice"},
+		{"pull: {bandwidth_mib: 10}", "pull.bandwidth_mib: 10 needs pull.relay"},
+		{"pull: {sites: [{name: a, bandwidth_mib: 0.5}]}", "pull.sites[0].bandwidth_mib: 0.5 needs pull.relay"},
+		{"pull: {relay: {listen: 'h:1'}, bandwidth_mib: -1}", "pull.bandwidth_mib: -1: at least 0"},
+		{"pull: {relay: {listen: 'h:1'}, bandwidth_mib: .nan}", "pull.bandwidth_mib: NaN: at least 0"},
+		{"pull: {relay: {listen: h}}", "pull.relay.listen: \"h\" is not host:port"},
+		{"pull: {relay: {address: 'h:1'}}", "pull.relay.listen: is missing"},
+		{"pull: {relay: {listen: ':8481'}}", "pull.relay.address: is missing"},
+		{"pull: {relay: {listen: '[::]:8481'}}", "pull.relay.address: is missing"},
+		{"pull: {relay: {listen: ':1', address: h}}", "pull.relay.address: \"h\" is not host:port"},
+		{"pull: {relay: {listen: ':1', address: 'https://h:1'}}", "pull.relay.address: \"https://h:1\" is not host:port"},
+		{"pull: {relay: {listen: ':1', address: 'my_host:1'}}", "pull.relay.address: \"my_host:1\" is not host:port"},
+		{"pull: {relay: {listen: 'h:1', tls: {cert: c}}}", "pull.relay.tls: cert and key go together"},
 		{"pull: {registries: [{host: r, username: u}]}", "pull.registries[0]: wants username and password_file"},
 		{robot + "{id: r1, namespace: /r2}]", "robot r1: id: is there twice, as robots[0] and robots[1]"},
 		{robot + "{id: r2, namespace: /r1}]", "robot r2: namespace: /r1 in domain 0 is robot r1 already"},
@@ -98,16 +110,21 @@ func TestAllProblemsAreTold(t *testing.T) {
 
 func TestTheEnvironmentWins(t *testing.T) {
 	c, err := load(t, "listen: 127.0.0.1:1", "MUSTER_LISTEN=127.0.0.1:2", "MUSTER_ETCD_LEASE_TTL=9s",
-		"MUSTER_AUTH_ORIGINS=https://a, https://b", "ROS_DOMAIN_ID=42")
+		"MUSTER_AUTH_ORIGINS=https://a, https://b", "MUSTER_PULL_BANDWIDTH_MIB=0.5", "MUSTER_PULL_RELAY_LISTEN=127.0.0.1:0",
+		"ROS_DOMAIN_ID=42")
 	require.NoError(t, err)
 	assert.Equal(t, "127.0.0.1:2", c.Listen)
 	assert.Equal(t, "9s", c.Etcd.LeaseTTL.String())
 	assert.Equal(t, []string{"https://a", "https://b"}, c.Auth.Origins)
+	assert.InDelta(t, 0.5, c.Pull.BandwidthMiB, 0)
+	assert.Equal(t, "127.0.0.1:0", c.Pull.Relay.Listen)
 	assert.Equal(t, []Domain{{ID: 42}}, c.Domains)
 	assert.Equal(t, []Engine{{Name: "local", URL: "unix:///nowhere.sock"}}, c.Engines)
 
 	_, err = load(t, "", "MUSTER_LISTN=x")
 	require.ErrorContains(t, err, "MUSTER_LISTN names no key")
+	_, err = load(t, "", "MUSTER_PULL_BANDWIDTH_MIB=fast")
+	require.ErrorContains(t, err, "MUSTER_PULL_BANDWIDTH_MIB: \"fast\" is not a number")
 	_, err = load(t, "", "ROS_DOMAIN_ID=x")
 	require.ErrorContains(t, err, "ROS_DOMAIN_ID: \"x\" is not a number")
 }

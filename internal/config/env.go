@@ -66,6 +66,12 @@ func set(f reflect.Value, text string) error {
 			return fmt.Errorf("%q is not a number", text)
 		}
 		f.SetInt(int64(n))
+	case f.Kind() == reflect.Float64:
+		x, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a number", text)
+		}
+		f.SetFloat(x)
 	case f.Kind() == reflect.Slice:
 		var list []string
 		for item := range strings.SplitSeq(text, ",") {

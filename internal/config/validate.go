@@ -131,42 +131,6 @@ func (c *Config) checkEngines(problem func(key, format string, args ...any)) {
 	}
 }
 
-func (c *Config) checkPull(problem func(key, format string, args ...any)) {
-	limit := func(key string, n int, mirror string) {
-		if n < 0 {
-			problem(key+".parallel", "%d: at least 0, which sets no limit", n)
-		}
-		if strings.ContainsAny(mirror, "/@ ") {
-			problem(key+".mirror", "%q is not host[:port]", mirror)
-		}
-	}
-	limit("pull", c.Pull.Parallel, c.Pull.Mirror)
-	seen := make(map[string]bool)
-	for i, s := range c.Pull.Sites {
-		key := fmt.Sprintf("pull.sites[%d]", i)
-		switch {
-		case s.Name == "":
-			problem(key+".name", "is missing")
-		case seen["site "+s.Name]:
-			problem(key+".name", "%q is there twice", s.Name)
-		}
-		seen["site "+s.Name] = true
-		limit(key, s.Parallel, s.Mirror)
-	}
-	for i, r := range c.Pull.Registries {
-		key := fmt.Sprintf("pull.registries[%d]", i)
-		switch {
-		case r.Host == "" || strings.ContainsAny(r.Host, "/@ "):
-			problem(key+".host", "%q is not host[:port]", r.Host)
-		case seen[r.Host]:
-			problem(key+".host", "%q is there twice", r.Host)
-		case r.Username == "" || r.PasswordFile == "":
-			problem(key, "wants username and password_file")
-		}
-		seen[r.Host] = true
-	}
-}
-
 func (c *Config) checkSignatures(problem func(key, format string, args ...any)) {
 	for i, s := range c.Signatures {
 		key := fmt.Sprintf("signatures[%d]", i)

@@ -34,10 +34,13 @@ type Options struct {
 	// Signatures says which images must be signed, and by whom, before an engine
 	// pulls them; nil asks none.
 	Signatures *Signatures
-	// Parallel and Mirror are those of a site that Sites does not name.
-	Parallel int
-	Mirror   string
-	Sites    []Site
+	// Parallel, Mirror and Bandwidth are those of a site that Sites does not name.
+	Parallel  int
+	Mirror    string
+	Bandwidth float64
+	Sites     []Site
+	// Relay serves the sites that have a bandwidth; nil when none has.
+	Relay Relay
 }
 
 func (o Options) withDefaults() Options {

@@ -57,12 +57,15 @@ func (w *work) pull(ctx context.Context, report func(rollout.Progress)) error {
 		return err
 	}
 	defer w.site.leave()
-	mirrored := w.mirror(ctx, report)
+	near, err := w.near(ctx, report)
+	if err != nil {
+		return err
+	}
 	if err := w.fetch(ctx, w.t.Image.Repository, report); err != nil {
 		return err
 	}
-	if mirrored != "" {
-		w.forget(ctx, mirrored)
+	if near != "" {
+		w.forget(ctx, near)
 	}
 	here, err = w.present(ctx)
 	if err == nil && !here {
@@ -125,14 +128,10 @@ func (w *work) present(ctx context.Context) (bool, error) {
 // in any case, since the engine takes the name by which the container is to run
 // from nobody else; it need not send the layers again.
 func (w *work) mirror(ctx context.Context, report func(rollout.Progress)) string {
-	if w.site.Mirror == "" {
+	repo := w.mirrored()
+	if repo == "" {
 		return ""
 	}
-	n, err := reference.ParseNormalizedNamed(w.t.Image.Repository)
-	if err != nil || reference.Domain(n) == w.site.Mirror {
-		return ""
-	}
-	repo := w.site.Mirror + "/" + reference.Path(n)
 	if err := w.fetch(ctx, repo, report); err != nil {
 		w.log.Warn("the mirror does not help", "mirror", w.site.Mirror, "err", err)
 		return ""
@@ -140,23 +139,37 @@ func (w *work) mirror(ctx context.Context, report func(rollout.Progress)) string
 	return repo + "@" + w.t.Image.Digest
 }
 
-// forget takes the mirror's name from the image, so that it does not outlive it.
+// mirrored is the image's repository at the site's mirror; empty without one.
+func (w *work) mirrored() string {
+	n, err := reference.ParseNormalizedNamed(w.t.Image.Repository)
+	if err != nil || w.site.Mirror == "" || reference.Domain(n) == w.site.Mirror {
+		return ""
+	}
+	return w.site.Mirror + "/" + reference.Path(n)
+}
+
+// forget takes the mirror's or relay's name from the image, so that it does not
+// outlive the pull.
 func (w *work) forget(ctx context.Context, ref string) {
 	ctx, cancel := w.timed(ctx)
 	defer cancel()
 	if _, err := w.s.ImageRemove(ctx, ref, client.ImageRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
-		w.log.Warn("the mirror's name stays on the image", "image", ref, "err", err)
+		w.log.Warn("a name stays on the image", "image", ref, "err", err)
 	}
 }
 
 // fetch pulls the target's digest from a repository and reads the engine's
 // report to its end: a pull that fails half way is answered with success first.
 func (w *work) fetch(ctx context.Context, repository string, report func(rollout.Progress)) error {
-	ref := repository + "@" + w.t.Image.Digest
 	auth, err := w.auth(repository)
 	if err != nil {
 		return err
 	}
+	return w.fetchWith(ctx, repository, auth, report)
+}
+
+func (w *work) fetchWith(ctx context.Context, repository, auth string, report func(rollout.Progress)) error {
+	ref := repository + "@" + w.t.Image.Digest
 	began := time.Now()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -212,10 +225,15 @@ func (w *work) auth(repository string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("credentials of %s: %w", repo.RegistryStr(), err)
 	}
+	return encoded(*cfg, repo.RegistryStr())
+}
+
+// encoded is a credential in the Engine's encoding.
+func encoded(c authn.AuthConfig, server string) (string, error) {
 	return authconfig.Encode(registry.AuthConfig{
-		Username: cfg.Username, Password: cfg.Password, Auth: cfg.Auth,
-		IdentityToken: cfg.IdentityToken, RegistryToken: cfg.RegistryToken,
-		ServerAddress: repo.RegistryStr(),
+		Username: c.Username, Password: c.Password, Auth: c.Auth,
+		IdentityToken: c.IdentityToken, RegistryToken: c.RegistryToken,
+		ServerAddress: server,
 	})
 }
 

@@ -15,6 +15,9 @@ type Site struct {
 	// Mirror is a registry, "host[:port]", that is asked for an image's layers
 	// first; empty means none.
 	Mirror string
+	// Bandwidth is how many bytes per second all its engines together may pull, by
+	// Options.Relay; 0 sets no limit.
+	Bandwidth float64
 }
 
 // site is a Site at work.
@@ -70,7 +73,12 @@ func sites(endpoints []Endpoint, o Options) (map[string]*site, error) {
 	}
 	for _, e := range endpoints {
 		if all[e.Site] == nil {
-			all[e.Site] = newSite(Site{Name: e.Site, Parallel: o.Parallel, Mirror: o.Mirror})
+			all[e.Site] = newSite(Site{Name: e.Site, Parallel: o.Parallel, Mirror: o.Mirror, Bandwidth: o.Bandwidth})
+		}
+	}
+	for _, s := range all {
+		if s.Bandwidth > 0 && o.Relay == nil {
+			return nil, fmt.Errorf("site %q: bandwidth: there is no relay to keep to it", s.Name)
 		}
 	}
 	return all, nil

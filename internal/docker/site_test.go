@@ -74,9 +74,22 @@ func noise(n int) []byte {
 // A layer that is cut off is gone on with, not begun anew.
 func TestPullGoesOnWhereItWasCutOff(t *testing.T) {
 	t.Parallel()
-	const size, part = 4 << 20, 1 << 20
-	var cuts, sent atomic.Int64
-	f := newFront(t, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	const size = 4 << 20
+	step, sent := cutsOnce(size)
+	f := newFront(t, step)
+	r := newRig(t, dockertest.Image{}, dockertest.Image{Files: map[string][]byte{"/map": noise(size)}})
+	r.t1.Image.Repository = f.host() + "/" + r.t1.Container
+	require.NoError(t, r.c.Pull(r.ctx(), r.t1, noReport))
+	require.Len(t, f.asked("bytes="), 1, "the rest")
+	require.Less(t, sent.Load(), int64(size+size/2), "and not the whole again")
+}
+
+// cutsOnce cuts the first layer of so many bytes off after a MiB, and counts what it
+// sends of such ones.
+func cutsOnce(size int) (step func(http.ResponseWriter, *http.Request, http.Handler), sent *atomic.Int64) {
+	var cuts atomic.Int64
+	sent = new(atomic.Int64)
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, "/blobs/") {
 			next.ServeHTTP(w, r)
 			return
@@ -92,16 +105,11 @@ func TestPullGoesOnWhereItWasCutOff(t *testing.T) {
 			return
 		}
 		if cuts.Add(1) > 1 { // the engine's pauses grow: 5 s, 10 s, …
-			http.ServeContent(countingWriter{w, &sent}, r, "", time.Time{}, bytes.NewReader(b))
+			http.ServeContent(countingWriter{w, sent}, r, "", time.Time{}, bytes.NewReader(b))
 			return
 		}
-		http.ServeContent(&cuttingWriter{ResponseWriter: countingWriter{w, &sent}, left: part}, r, "", time.Time{}, bytes.NewReader(b))
-	})
-	r := newRig(t, dockertest.Image{}, dockertest.Image{Files: map[string][]byte{"/map": noise(size)}})
-	r.t1.Image.Repository = f.host() + "/" + r.t1.Container
-	require.NoError(t, r.c.Pull(r.ctx(), r.t1, noReport))
-	require.Len(t, f.asked("bytes="), 1, "the rest")
-	require.Less(t, sent.Load(), int64(size+size/2), "and not the whole again")
+		http.ServeContent(&cuttingWriter{ResponseWriter: countingWriter{w, sent}, left: 1 << 20}, r, "", time.Time{}, bytes.NewReader(b))
+	}, sent
 }
 
 type countingWriter struct {

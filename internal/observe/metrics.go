@@ -25,6 +25,8 @@ type Sources struct {
 	Leading func() bool
 	// Rollouts counts the rollouts by state.
 	Rollouts func() map[string]int
+	// Relayed counts the bytes that the relay sent, by site.
+	Relayed func() map[string]uint64
 }
 
 // Domain is what a ROS domain's metrics tell.
@@ -91,6 +93,7 @@ var (
 	dropped         = desc("stream_dropped_total", "What was not sent to a telemetry stream, by reason.", "reason")
 	leading         = desc("rollout_runner", "1 on the manager that runs the rollouts.")
 	rolloutsByState = desc("rollouts", "Rollouts by state.", "state")
+	relayed         = desc("relay_sent_bytes_total", "Bytes of images sent to the engines of a site that has a bandwidth.", "site")
 )
 
 // Describe sends nothing: the labels' values are not known beforehand.
@@ -134,6 +137,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(leading, lead)
 	for state, n := range c.Rollouts() {
 		gauge(rolloutsByState, float64(n), state)
+	}
+	for site, n := range c.Relayed() {
+		counter(relayed, n, site)
 	}
 }
 

@@ -112,6 +112,7 @@ func TestMetrics(t *testing.T) {
 		},
 		Leading:  func() bool { return true },
 		Rollouts: func() map[string]int { return map[string]int{"running": 2} },
+		Relayed:  func() map[string]uint64 { return map[string]uint64{"north": 5} },
 	}, quiet)
 	m.Observe(http.MethodGet, "/api/v1/robots", http.StatusOK, time.Millisecond)
 	code, text := probe(m.Handler())
@@ -120,6 +121,7 @@ func TestMetrics(t *testing.T) {
 		`muster_build_info{version="1.2.3"} 1`, `muster_robots{quality="live"} 1`, `muster_robots{quality="offline"} 0`,
 		`muster_engines{state="up"} 1`, `muster_ros_nodes{domain="7"} 3`, `muster_rollout_runner 1`,
 		`muster_ros_refused_total{domain="7",reason="names"} 2`,
+		`muster_relay_sent_bytes_total{site="north"} 5`,
 		`muster_rollouts{state="running"} 2`, `muster_stream_dropped_total{reason="credits"} 0`,
 		`muster_http_request_duration_seconds_count{method="GET",route="/api/v1/robots",status="200"} 1`,
 	} {
