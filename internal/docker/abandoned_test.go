@@ -229,3 +229,35 @@ func TestAPruneTakesTheSuccessor(t *testing.T) {
 		}
 	}
 }
+
+// A prune of stopped containers takes the one that is kept for a rollback. The robot
+// goes on with the new one, and the old image comes back as any other does.
+func TestAPruneTakesTheOldOne(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, dockertest.Image{}, dockertest.Image{})
+	r.run(agent())
+	before := r.inspect(r.t1.Container).Container
+	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
+	for name := range r.family() {
+		if name != "" { // what `docker container prune` would do
+			_, err := r.api.ContainerRemove(r.ctx(), r.t1.Container+name, client.ContainerRemoveOptions{})
+			require.NoError(t, err)
+		}
+	}
+	err := r.c.Rollback(r.ctx(), r.t1)
+	require.ErrorContains(t, err, "there is no old container to go back to")
+	require.True(t, rollout.IsFatal(err))
+	require.Equal(t, map[string]string{"": "running"}, r.family())
+
+	back := r.t1
+	back.Generation++
+	back.Image, err = new(Resolver).Resolve(r.ctx(), r.repo+":1")
+	require.NoError(t, err)
+	require.NoError(t, r.c.Replace(r.ctx(), back, isReady))
+	require.NoError(t, r.c.Commit(r.ctx(), back))
+	now := r.inspect(r.t1.Container).Container
+	require.Equal(t, before.Image, now.Image)
+	require.True(t, now.State.Running)
+	require.Equal(t, before.HostConfig.RestartPolicy, now.HostConfig.RestartPolicy)
+	require.Equal(t, before.Config.Cmd, now.Config.Cmd)
+}

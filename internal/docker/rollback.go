@@ -113,7 +113,7 @@ func (w *work) sides(f *family) (next, old *member, err error) {
 	}
 	switch {
 	case f.prev == nil && old == nil:
-		return nil, nil, rollout.Fatal(errors.New("there is no old container to go back to"))
+		return nil, nil, rollout.Fatal(errors.New("there is no old container to go back to; somebody removed it, as a prune of stopped containers does. Once the rollout has ended, its rollback brings the old image back"))
 	case f.prev != nil && old != nil:
 		return nil, nil, rollout.Fatal(fmt.Errorf("the place was taken meanwhile by %s", old.owner()))
 	case f.prev != nil:
