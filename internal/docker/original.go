@@ -29,6 +29,7 @@ type original struct {
 	// borrowed are the volumes, "name:destination", that VolumesFrom brings.
 	borrowed map[string]bool
 	host     string // the engine's own host name
+	mac      string // see userMAC
 	restart  container.RestartPolicy
 	found    string // state for labelFound
 	newID    string // the engine's id of the new image
@@ -77,6 +78,9 @@ func (w *work) original(ctx context.Context, old *member) (*original, error) {
 		return nil, err
 	}
 	if err := w.borrow(ctx, o); err != nil {
+		return nil, err
+	}
+	if o.mac, err = w.userMAC(ctx, r.Container); err != nil {
 		return nil, err
 	}
 	call, cancel := w.timed(ctx)

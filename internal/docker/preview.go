@@ -58,6 +58,7 @@ func (w *work) preview(ctx context.Context, p *rollout.Preview) (err error) {
 	if err != nil {
 		return err
 	}
+	o.rememberFrom(f, old)
 	p.Kept, p.Changed = o.kept(), []string{"image: " + o.seen.Config.Image + " → " + w.t.Image.ByDigest()}
 	if err := w.refuse(ctx, o); err != nil {
 		return err
