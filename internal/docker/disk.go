@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
 	"golang.org/x/sys/unix"
 )
@@ -25,7 +27,7 @@ func (w *work) need() int64 {
 // unknownFree stands for free space that cannot be told.
 const unknownFree = -1
 
-// free is the space on the engine's data root in bytes. The Engine API does not
+// free is the space for the engine's images in bytes. The Engine API does not
 // tell it, so it is known of engines on this machine, and of those by ssh, whose
 // df tells it; a Unix socket may also be the near end of a tunnel, so the host's
 // name must be ours, too.
@@ -41,7 +43,7 @@ func (w *work) free(ctx context.Context) (int64, error) {
 		return unknownFree, fmt.Errorf("ask engine for its data root: %w", err)
 	}
 	if far {
-		free, err := w.farFree(call, info.Info.DockerRootDir)
+		free, err := w.farFree(call, imageRoot(info.Info))
 		if err != nil { // a login that may do nothing but speak with the engine
 			w.log.Debug("the free disk space is not known", "err", err)
 		}
@@ -51,7 +53,7 @@ func (w *work) free(ctx context.Context) (int64, error) {
 		return unknownFree, nil //nolint:nilerr // not known to be ours
 	}
 	var fs unix.Statfs_t
-	if err := unix.Statfs(info.Info.DockerRootDir, &fs); err != nil {
+	if err := unix.Statfs(imageRoot(info.Info), &fs); err != nil {
 		return unknownFree, nil //nolint:nilerr // in another file system namespace: not known
 	}
 	return int64(fs.Bavail) * fs.Bsize, nil
@@ -90,4 +92,19 @@ func (w *work) fits(ctx context.Context) error {
 	}
 	return fmt.Errorf("no space on engine %s: the image takes %d MB or more, %d MB are to stay free, and %d MB are free",
 		w.endpoint.Name, need/1e6, w.t.MinFree/1e6, free/1e6)
+}
+
+// containerdStore reports whether the engine's images are in containerd's store.
+func containerdStore(i system.Info) bool {
+	return slices.Contains(i.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"})
+}
+
+// imageRoot is the directory of the engine's images: its data root, or that of
+// the system's own containerd, whose place is the usual one as far as is known.
+func imageRoot(i system.Info) string {
+	c := i.Containerd
+	if containerdStore(i) && c != nil && strings.TrimPrefix(c.Address, "/var") == "/run/containerd/containerd.sock" {
+		return "/var/lib/containerd"
+	}
+	return i.DockerRootDir
 }
