@@ -17,9 +17,13 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// variable names the directory with dockerd, containerd, its shim and runc that
-// are tried instead of those in PATH.
-const variable = "MUSTER_TEST_ENGINE"
+// Variables of the environment: the directory with the dockerd, containerd, shim
+// and runc that are tested instead of those in PATH, and further flags of that
+// dockerd.
+const (
+	variable      = "MUSTER_TEST_ENGINE"
+	variableFlags = "MUSTER_TEST_ENGINE_FLAGS"
+)
 
 // Engine is a dockerd of its own: socket, images, containers and containerd are
 // shared with no other.
@@ -84,7 +88,7 @@ func newEngine(enter, flags []string) (*Engine, error) {
 		"--data-root", e.path("data"), "--exec-root", e.path("exec"), "--pidfile", e.path("pid"),
 		"--cgroup-parent", "/" + filepath.Base(dir),
 		"--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
-	}, flags)
+	}, strings.Fields(os.Getenv(variableFlags)), flags)
 	if e.log, err = os.Create(e.path("log")); err != nil {
 		return nil, err
 	}
