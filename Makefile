@@ -8,7 +8,7 @@ VERSION ?= dev
 GOFLAGS_BUILD = -trimpath -ldflags "-X main.version=$(VERSION)"
 WEB_SOURCES = $(shell find web/src web/public web/index.html web/package.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: help run build test test-go test-web check bench soak image rclgo rclgo-ros2 clean
+.PHONY: help run build test test-go test-web test-newest check bench soak image rclgo rclgo-ros2 clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,14 @@ test-web: web/node_modules/.installed ## the web app's tests alone
 	cd web && npm test --silent
 	cd web && CHROMIUM=$$(../deploy/install.sh browser) npm run --silent e2e
 
+# Engine 29 keeps images in containerd's store, one that was updated to it in the
+# older one.
+test-newest: ## internal/docker's tests on the newest Docker Engine, with both image stores; builds it first
+	@deploy/install.sh engine >/dev/null
+	MUSTER_TEST_ENGINE=$$(deploy/install.sh engine) go test -timeout 20m ./internal/docker/...
+	MUSTER_TEST_ENGINE=$$(deploy/install.sh engine) MUSTER_TEST_ENGINE_FLAGS=--feature=containerd-snapshotter=false \
+	  go test -timeout 20m ./internal/docker/...
+
 check: ## format, lint, generated files, web lint and types
 	@deploy/install.sh check
 	@$(MAKE) --no-print-directory web/node_modules/.installed
@@ -67,6 +75,7 @@ soak: ## the tests that search at random, for longer, and every fault at every p
 	go test -race -timeout 60m -run 'Test.*' -rapid.checks=5000 ./internal/ros ./internal/stream
 	GOGC=800 go test -timeout 120m -run '$(SEARCHES)' -v ./internal/rollout -schedules 1000000 -simulations 200000
 	go test -timeout 180m -run TestFaults -v ./cmd/muster -faults
+	$(MAKE) --no-print-directory test-newest
 
 image: ## the container image
 	docker build -t muster:$(VERSION) --target muster --build-arg VERSION=$(VERSION) .

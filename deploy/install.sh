@@ -6,6 +6,7 @@
 #   deploy/install.sh run     to build and to run the demo
 #   deploy/install.sh test    that, and engines, etcd, DDS peers, Docker Compose and a browser for the tests
 #   deploy/install.sh check   that, and the linters
+#   deploy/install.sh engine  as for test, and the newest Docker Engine; prints the directory of its programs
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -37,6 +38,8 @@ need_test() {
   has openssl || want openssl
   browser >/dev/null || want chromium
 }
+
+need_engine() { [ -e /usr/include/seccomp.h ] || want libseccomp-dev; }
 
 need_check() { has shellcheck || want shellcheck; }
 
@@ -96,6 +99,11 @@ install_node() {
   npm install --silent --no-audit --no-fund --prefix "$cache/node" "node@$node_version" >&2
 }
 
+# module prints the directory of a Go module, fetched where it is missing.
+module() {
+  (cd "$root" && go mod download -json "$1") | sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p'
+}
+
 # Docker Compose as its makers ship it now, which Debian does not have: the tests
 # let it look at replaced containers.
 compose_version=v5.6.0
@@ -104,8 +112,27 @@ install_compose() {
   [ -e "$stamp" ] && return 0
   say "Building Docker Compose $compose_version into .cache (once; some minutes)"
   mkdir -p "$cache/bin"
-  module=$(cd "$root" && go mod download -json "github.com/docker/compose/v5@$compose_version" | sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p')
-  (cd "$module" && go build -o "$cache/bin/docker-compose" ./cmd)
+  (cd "$(module "github.com/docker/compose/v5@$compose_version")" && go build -o "$cache/bin/docker-compose" ./cmd)
+  touch "$stamp"
+}
+
+# The newest Docker Engine, which Debian does not have, with the containerd and
+# runc of its time. docker-init is Debian's.
+moby_version=v2.0.0-beta.24
+containerd_version=v2.4.2
+runc_version=v1.5.2
+engine=$cache/engine/$moby_version
+install_engine() {
+  stamp="$engine/.$containerd_version-$runc_version"
+  [ -e "$stamp" ] && return 0
+  say "Building Docker Engine (moby $moby_version) into .cache (once; some ten minutes)"
+  mkdir -p "$engine/bin"
+  (cd "$(module "github.com/moby/moby/v2@$moby_version")" &&
+    go build -tags exclude_graphdriver_btrfs -o "$engine/bin/" \
+      -ldflags "-X github.com/moby/moby/v2/dockerversion.Version=${moby_version#v}" ./cmd/dockerd ./cmd/docker-proxy)
+  (cd "$(module "github.com/containerd/containerd/v2@$containerd_version")" &&
+    go build -tags "no_btrfs no_zfs no_devmapper" -o "$engine/bin/" ./cmd/containerd ./cmd/containerd-shim-runc-v2)
+  (cd "$(module "github.com/opencontainers/runc@$runc_version")" && go build -tags seccomp -o "$engine/bin/" .)
   touch "$stamp"
 }
 
@@ -130,9 +157,10 @@ case $set_wanted in
 run) need_run ;;
 test) need_run && need_test ;;
 check) need_run && need_test && need_check ;;
+engine) need_run && need_test && need_engine ;;
 browser) browser && exit 0 || exit 1 ;;
 *)
-  say "usage: deploy/install.sh run|test|check"
+  say "usage: deploy/install.sh run|test|check|engine"
   exit 2
   ;;
 esac
@@ -143,4 +171,8 @@ if [ "$set_wanted" != run ]; then
 fi
 if [ "$set_wanted" = check ]; then
   install_linters
+fi
+if [ "$set_wanted" = engine ]; then
+  install_engine
+  echo "$engine/bin"
 fi

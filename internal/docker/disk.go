@@ -54,11 +54,11 @@ func (w *work) layersInPlace(ctx context.Context) []string {
 // unknownFree stands for free space that cannot be told.
 const unknownFree = -1
 
-// free is the space on the engine's data root in bytes. The Engine API does not
+// free is the space for the engine's images in bytes. The Engine API does not
 // tell it. On this machine it is asked for; a Unix socket may also be the near end
 // of a tunnel, so the host's name must be ours, too. By ssh the far df tells it,
 // and else the df in the robot's container, where it has one: the container's
-// root lies on the data root.
+// root lies beside the images.
 func (w *work) free(ctx context.Context) (int64, error) {
 	call, cancel := w.timed(ctx)
 	defer cancel()
@@ -66,10 +66,10 @@ func (w *work) free(ctx context.Context) (int64, error) {
 	if err != nil {
 		return unknownFree, fmt.Errorf("ask engine for its data root: %w", err)
 	}
-	free := int64(unknownFree)
+	var free int64
 	switch scheme, _, _ := strings.Cut(w.endpoint.URL, ":"); scheme {
 	case "ssh":
-		free, err = w.farFree(call, info.Info.DockerRootDir)
+		free, err = w.farFree(call, imageRoot(info.Info))
 	case "unix":
 		return nearFree(info.Info), nil
 	default:
@@ -86,7 +86,7 @@ func nearFree(info system.Info) int64 {
 		return unknownFree // not known to be ours
 	}
 	var fs unix.Statfs_t
-	if err := unix.Statfs(info.DockerRootDir, &fs); err != nil {
+	if err := unix.Statfs(imageRoot(info), &fs); err != nil {
 		return unknownFree // in another file system namespace
 	}
 	return int64(fs.Bavail) * fs.Bsize
@@ -139,4 +139,19 @@ func (w *work) fits(ctx context.Context) error {
 	}
 	return fmt.Errorf("no space on engine %s: the image takes %d MB or more, %d MB are to stay free, and %d MB are free",
 		w.endpoint.Name, need/1e6, w.t.MinFree/1e6, free/1e6)
+}
+
+// containerdStore reports whether the engine's images are in containerd's store.
+func containerdStore(i system.Info) bool {
+	return slices.Contains(i.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"})
+}
+
+// imageRoot is the directory of the engine's images: its data root, or that of
+// the system's own containerd, whose place is the usual one as far as is known.
+func imageRoot(i system.Info) string {
+	c := i.Containerd
+	if containerdStore(i) && c != nil && strings.TrimPrefix(c.Address, "/var") == "/run/containerd/containerd.sock" {
+		return "/var/lib/containerd"
+	}
+	return i.DockerRootDir
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/moby/moby/api/types/system"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
@@ -61,4 +62,23 @@ func TestFreeSpaceOfAFarEngine(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(unknownFree), p.Free, "its image has no df")
 	require.NoError(t, r.c.Pull(r.ctx(), r.t1, noReport))
+}
+
+// An engine from 29 on keeps images in containerd's store, which is elsewhere
+// when the system runs containerd.
+func TestWhereAnEngineKeepsImages(t *testing.T) {
+	store := [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}
+	at := func(address string) *system.ContainerdInfo { return &system.ContainerdInfo{Address: address} }
+	for want, i := range map[string]system.Info{
+		"/data/graph":         {Containerd: at("/run/containerd/containerd.sock"), DriverStatus: [][2]string{{"Backing Filesystem", "extfs"}}},
+		"/var/lib/containerd": {Containerd: at("/run/containerd/containerd.sock"), DriverStatus: store},
+		"/data/own":           {Containerd: at("/var/run/docker/containerd/containerd.sock"), DriverStatus: store},
+		"/data/untold":        {DriverStatus: store},
+	} {
+		i.DockerRootDir = want
+		if want == "/var/lib/containerd" {
+			i.DockerRootDir = "/var/lib/docker"
+		}
+		require.Equal(t, want, imageRoot(i))
+	}
 }

@@ -28,6 +28,9 @@ type setting struct {
 	// kernel: an engine on a kernel that lacks it drops it at once; then there is
 	// nothing to keep.
 	kernel bool
+	// since is the API version that brought it; an engine that speaks an older one
+	// has nothing to keep.
+	since string
 	// stays: this host can not start such a container; its configuration is
 	// compared all the same.
 	stays bool
@@ -40,6 +43,11 @@ func host(set func(*rig, *container.HostConfig)) setting {
 func ofKernel(set func(*rig, *container.HostConfig)) setting {
 	s := host(set)
 	s.kernel, s.stays = true, true
+	return s
+}
+
+func newer(since string, s setting) setting {
+	s.since = since
 	return s
 }
 
@@ -141,7 +149,11 @@ var hostSettings = map[string]setting{
 	}),
 	"MaskedPaths":   host(func(_ *rig, h *container.HostConfig) { h.MaskedPaths = []string{"/proc/keys"} }),
 	"ReadonlyPaths": host(func(_ *rig, h *container.HostConfig) { h.ReadonlyPaths = []string{"/proc/bus"} }),
-	"Init":          host(func(_ *rig, h *container.HostConfig) { h.Init = ptr(true) }),
+	"Annotations": newer("1.43", host(func(_ *rig, h *container.HostConfig) {
+		h.Annotations = map[string]string{"com.example.site": "hall 4"}
+	})),
+	"Umask": newer("1.56", host(func(_ *rig, h *container.HostConfig) { h.Umask = ptr(uint32(0o027)) })),
+	"Init":  host(func(_ *rig, h *container.HostConfig) { h.Init = ptr(true) }),
 
 	"CpuShares": host(func(_ *rig, h *container.HostConfig) { h.CPUShares = 512 }),
 	"Memory":    host(func(_ *rig, h *container.HostConfig) { h.Memory = 256 << 20 }),
@@ -184,9 +196,7 @@ var hostSettings = map[string]setting{
 // reason. TestEveryMemberPassesThrough has them all the same.
 var hostElsewhere = map[string]string{
 	"AutoRemove":         "it is refused: TestReplaceRefuses",
-	"Annotations":        "API 1.43",
-	"Umask":              "of an API newer than the tested engine's",
-	"Links":              "only between containers in the default network, which the tests' engine has not",
+	"Links":              "only between containers in the default network: TestReplaceInTheDefaultNetwork",
 	"StorageOpt":         "wants overlay2 on XFS with project quotas, or another driver",
 	"Isolation":          "Windows",
 	"CpuCount":           "Windows",
@@ -243,12 +253,12 @@ var endpointSettings = map[string]setting{
 	}),
 	"Aliases":    endpoint(func(_ *rig, e *network.EndpointSettings) { e.Aliases = []string{"amr"} }),
 	"DriverOpts": endpoint(func(_ *rig, e *network.EndpointSettings) { e.DriverOpts = map[string]string{"com.example.qos": "high"} }),
+	"GwPriority": newer("1.48", endpoint(func(_ *rig, e *network.EndpointSettings) { e.GwPriority = 7 })),
 	"Links":      endpoint(func(r *rig, e *network.EndpointSettings) { e.Links = []string{r.another("-link", agent()) + ":map"} }),
 }
 
 var endpointElsewhere = map[string]string{
-	"GwPriority": "API 1.48",
-	"MacAddress": "API 1.44; TestMACAddressIsKept has the older form, and TestEndpointKeepsAMACAddress the rules",
+	"MacAddress": "TestMACAddressIsKept, TestMACAddressPerNetworkIsKept and TestEndpointKeepsAMACAddress",
 	"NetworkID":  "the engine's", "EndpointID": "the engine's", "Gateway": "the engine's", "IPAddress": "the engine's",
 	"IPPrefixLen": "the engine's", "IPv6Gateway": "the engine's", "GlobalIPv6Address": "the engine's",
 	"GlobalIPv6PrefixLen": "the engine's", "DNSNames": "the engine's",
@@ -324,6 +334,7 @@ func TestReplaceKeepsEachMember(t *testing.T) {
 // keeps sets one member, replaces the container and compares all.
 func keeps(t *testing.T, part, name string, s setting) {
 	r := newRig(t, dockertest.Image{}, dockertest.Image{})
+	r.since(or(s.since, "1.40"))
 	plain := r.create(client.ContainerCreateOptions{Name: r.t1.Container + ".muster-g1"}) // cleaned with the family
 	o := client.ContainerCreateOptions{
 		Config: new(container.Config), HostConfig: &container.HostConfig{RestartPolicy: container.RestartPolicy{Name: "unless-stopped"}},
@@ -451,24 +462,6 @@ func fill(v reflect.Value) {
 	}
 }
 
-// Before API 1.44 a user's hardware address is one of the container, not of its
-// networks.
-func TestMACAddressIsKept(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, dockertest.Image{}, dockertest.Image{})
-	s, err := r.c.get(r.ctx())
-	require.NoError(t, err)
-	body := map[string]any{
-		"Image": r.repo + ":1", "MacAddress": "02:42:ac:00:00:99",
-		"HostConfig": map[string]any{"NetworkMode": r.net()},
-	}
-	require.NoError(t, s.post(r.ctx(), "/containers/create", map[string][]string{"name": {r.t1.Container}}, body, nil))
-	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
-	n := r.inspect(r.t1.Container).Container.NetworkSettings.Networks[r.t1.Container+"-net"]
-	require.Equal(t, "02:42:ac:00:00:99", n.MacAddress.String())
-	require.Contains(t, string(r.inspect(r.t1.Container).Raw), `"MacAddress":"02:42:ac:00:00:99"`)
-}
-
 func TestEndpointKeepsAMACAddress(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -484,7 +477,9 @@ func TestEndpointKeepsAMACAddress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var e fields
 			require.NoError(t, json.Unmarshal([]byte(c.endpoint), &e))
-			require.NoError(t, original{api: c.api}.endpoint(e))
+			o := original{api: c.api}
+			o.seen.HostConfig = new(container.HostConfig)
+			require.NoError(t, o.endpoint("hall", e))
 			require.Equal(t, c.keeps, e["MacAddress"] != nil)
 			require.NotContains(t, e, "IPAddress")
 		})

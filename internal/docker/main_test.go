@@ -14,6 +14,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
+	"github.com/moby/moby/client/pkg/versions"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -199,6 +200,16 @@ func (r *rig) clean() {
 		if c, _, _ := parseName(engineName(s.Names[0])); c == r.t1.Container {
 			_, _ = r.api.ContainerRemove(r.ctx(), s.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 		}
+	}
+}
+
+// since skips the test where the engine speaks an older API.
+func (r *rig) since(version string) {
+	r.t.Helper()
+	info, err := r.api.ServerVersion(r.ctx(), client.ServerVersionOptions{})
+	require.NoError(r.t, err)
+	if versions.LessThan(info.APIVersion, version) {
+		r.t.Skipf("of API %s, the engine speaks %s", version, info.APIVersion)
 	}
 }
 

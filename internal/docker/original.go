@@ -29,6 +29,7 @@ type original struct {
 	// borrowed are the volumes, "name:destination", that VolumesFrom brings.
 	borrowed map[string]bool
 	host     string // the engine's own host name
+	mac      string // see userMAC
 	restart  container.RestartPolicy
 	found    string // state for labelFound
 	newID    string // the engine's id of the new image
@@ -40,9 +41,11 @@ func (w *work) plan(ctx context.Context, f *family, old *member) (*successor, er
 	if err != nil {
 		return nil, err
 	}
-	if _, o.newID, err = w.imageConfig(ctx, w.t.Image.ByDigest()); err != nil {
+	next, err := w.imageFacts(ctx, w.t.Image.ByDigest())
+	if err != nil {
 		return nil, err
 	}
+	o.newID = next.ID
 	o.rememberFrom(f, old)
 	if err := w.refuse(ctx, o); err != nil {
 		return nil, err
@@ -74,13 +77,13 @@ func (w *work) original(ctx context.Context, old *member) (*original, error) {
 	if err := json.Unmarshal(r.Raw, &o.raw); err != nil {
 		return nil, fmt.Errorf("read container %s: %w", old.name, err)
 	}
-	if o.image, _, err = w.imageConfig(ctx, r.Container.Image); err != nil {
-		if cerrdefs.IsNotFound(err) {
-			return nil, rollout.Fatal(fmt.Errorf("this field cannot be kept: Config: the old image %.19s is no longer on the engine, so what the user set cannot be told from its defaults", r.Container.Image))
-		}
+	if o.image, err = w.oldImage(ctx, r.Container); err != nil {
 		return nil, err
 	}
 	if err := w.borrow(ctx, o); err != nil {
+		return nil, err
+	}
+	if o.mac, err = w.userMAC(ctx, r.Container); err != nil {
 		return nil, err
 	}
 	call, cancel := w.timed(ctx)
@@ -111,26 +114,53 @@ func (w *work) borrow(ctx context.Context, o *original) error {
 	return nil
 }
 
-// imageConfig returns an image's defaults and its id on the engine.
-func (w *work) imageConfig(ctx context.Context, ref string) (container.Config, string, error) {
+// imageFacts is what the engine says of an image. Of one for several platforms
+// it is that which the engine would take.
+type imageFacts struct {
+	ID                        string `json:"Id"`
+	Os, Architecture, Variant string // empty when that part is not on the engine
+	Config                    container.Config
+}
+
+func (w *work) imageFacts(ctx context.Context, ref string) (imageFacts, error) {
 	ctx, cancel := w.timed(ctx)
 	defer cancel()
 	var raw bytes.Buffer
+	var i imageFacts
 	if _, err := w.s.ImageInspect(ctx, ref, client.ImageInspectWithRawResponse(&raw)); err != nil {
-		return container.Config{}, "", fmt.Errorf("inspect image %s: %w", ref, err)
+		return i, fmt.Errorf("inspect image %s: %w", ref, err)
 	}
 	// The library's type leaves out members of older engines, such as StopTimeout.
-	var i struct {
-		ID     string `json:"Id"`
-		Config *container.Config
-	}
 	if err := json.Unmarshal(raw.Bytes(), &i); err != nil {
-		return container.Config{}, "", fmt.Errorf("read image %s: %w", ref, err)
+		return i, fmt.Errorf("read image %s: %w", ref, err)
 	}
-	if i.Config == nil {
-		return container.Config{}, i.ID, nil
+	return i, nil
+}
+
+// oldImage finds the defaults that the old container was made with.
+func (w *work) oldImage(ctx context.Context, c container.InspectResponse) (container.Config, error) {
+	i, err := w.imageFacts(ctx, c.Image)
+	of := c.ImageManifestDescriptor // of containerd's image store
+	switch {
+	case cerrdefs.IsNotFound(err):
+	case err != nil:
+		return container.Config{}, err
+	case of != nil && of.Platform != nil && !w.takes(i, of.Platform.OS, of.Platform.Architecture, of.Platform.Variant):
+		return container.Config{}, rollout.Fatal(fmt.Errorf("this field cannot be kept: platform %s: the container was made for it, and the engine takes another one of its image",
+			strings.TrimSuffix(of.Platform.OS+"/"+of.Platform.Architecture+"/"+of.Platform.Variant, "/")))
+	case of == nil || i.Os != "":
+		return i.Config, nil
 	}
-	return *i.Config, i.ID, nil
+	return container.Config{}, rollout.Fatal(fmt.Errorf("this field cannot be kept: Config: the old image %.19s is no longer on the engine, so what the user set cannot be told from its defaults", c.Image))
+}
+
+// takes reports whether a platform is the one that the engine takes of an image.
+// Variants are compared where both are told: for some kinds one goes without.
+func (w *work) takes(i imageFacts, system, arch, variant string) bool {
+	if i.Os == "" { // that part is not on the engine
+		return system == w.s.os && arch == w.s.arch
+	}
+	return system == i.Os && arch == i.Architecture && (variant == i.Variant || variant == "" || i.Variant == "")
 }
 
 // rememberFrom takes the wanted restart policy and the found state from what an

@@ -58,6 +58,7 @@ func (w *work) preview(ctx context.Context, p *rollout.Preview) (err error) {
 	if err != nil {
 		return err
 	}
+	o.rememberFrom(f, old)
 	p.Kept, p.Changed = o.kept(), []string{"image: " + o.seen.Config.Image + " → " + w.t.Image.ByDigest()}
 	if err := w.refuse(ctx, o); err != nil {
 		return err
@@ -65,12 +66,12 @@ func (w *work) preview(ctx context.Context, p *rollout.Preview) (err error) {
 	if _, err := newSuccessor(*o, w.t); err != nil {
 		return rollout.Fatal(fmt.Errorf("this field cannot be kept: %w", err))
 	}
-	next, _, err := w.imageConfig(ctx, w.t.Image.ByDigest())
-	if cerrdefs.IsNotFound(err) {
+	next, err := w.imageFacts(ctx, w.t.Image.ByDigest())
+	if !p.Present && (err == nil || cerrdefs.IsNotFound(err)) {
 		return nil // its defaults are not known before the pull
 	}
 	if err == nil {
-		p.Changed = append(p.Changed, changedDefaults(o.image, next)...)
+		p.Changed = append(p.Changed, changedDefaults(o.image, next.Config)...)
 	}
 	return err
 }

@@ -1,6 +1,8 @@
 package docker
 
 import (
+	"fmt"
+
 	"github.com/moby/moby/api/types/jsonstream"
 
 	"github.com/muster-fleet/muster/internal/rollout"
@@ -10,6 +12,21 @@ import (
 type layers struct {
 	total  int64 // of the image's manifest, 0 when not known
 	layers map[string]rollout.Progress
+	said   map[string]string // the last message of each layer
+}
+
+// news reports whether a message says more than the one before it: while nothing
+// comes, an engine with containerd's image store repeats itself.
+func (l *layers) news(m jsonstream.Message) bool {
+	now := m.Status
+	if m.Progress != nil {
+		now += fmt.Sprintf(" %d/%d", m.Progress.Current, m.Progress.Total)
+	}
+	if l.said[m.ID] == now {
+		return false
+	}
+	l.said[m.ID] = now
+	return true
 }
 
 // take takes in one message and reports whether it told of progress. Unpacking

@@ -106,7 +106,9 @@ func (w *work) runs(platform string) bool {
 	return platform == w.s.os+"/"+w.s.arch || platform == w.s.os+"/"+narrow[w.s.arch]
 }
 
-// present reports whether the engine has the image, and that it can run it.
+// present reports whether the engine has the image, and that it can run it. An
+// image that was pulled for another platform is there in that part only, which
+// containerd's store tells by leaving the platform out; a pull brings ours.
 func (w *work) present(ctx context.Context) (bool, error) {
 	ctx, cancel := w.timed(ctx)
 	defer cancel()
@@ -116,11 +118,14 @@ func (w *work) present(ctx context.Context) (bool, error) {
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("inspect image: %w", err)
-	case !w.runs(i.Os + "/" + i.Architecture):
+	case w.runs(i.Os + "/" + i.Architecture):
+		return true, nil
+	case i.Os == "":
+		return false, nil
+	default:
 		return false, rollout.Fatal(fmt.Errorf("engine %s is %s/%s, the image is for %s/%s",
 			w.endpoint.Name, w.s.os, w.s.arch, i.Os, i.Architecture))
 	}
-	return true, nil
 }
 
 // mirror pulls by the site's mirror and returns the reference that the engine
@@ -186,13 +191,14 @@ func (w *work) fetchWith(ctx context.Context, repository, auth string, report fu
 	return nil
 }
 
-// receive is the pull itself; each message puts silence off.
+// receive is the pull itself; each message that says something new puts silence
+// off.
 func (w *work) receive(ctx context.Context, ref, auth string, report func(rollout.Progress), silence *time.Timer) error {
 	resp, err := w.s.ImagePull(ctx, ref, client.ImagePullOptions{RegistryAuth: auth})
 	if err != nil {
 		return pullError(err)
 	}
-	p := layers{total: w.need(ctx), layers: make(map[string]rollout.Progress)}
+	p := layers{total: w.need(ctx), layers: make(map[string]rollout.Progress), said: make(map[string]string)}
 	for m, err := range resp.JSONMessages(ctx) {
 		if err != nil {
 			return err
@@ -200,7 +206,9 @@ func (w *work) receive(ctx context.Context, ref, auth string, report func(rollou
 		if m.Error != nil {
 			return pullError(streamError(m.Error))
 		}
-		silence.Reset(w.opts.Stalled)
+		if p.news(m) {
+			silence.Reset(w.opts.Stalled)
+		}
 		if p.take(m) {
 			report(p.sum())
 		}

@@ -24,6 +24,9 @@ func (w *work) refuse(ctx context.Context, o *original) error {
 	case c.Config.Labels["com.docker.swarm.service.id"] != "":
 		return rollout.Fatal(errors.New("the container belongs to a Swarm service, which would make another one"))
 	}
+	if network := o.untoldMAC(); network != "" {
+		return rollout.Fatal(fmt.Errorf("this field cannot be kept: NetworkSettings.Networks.%s.MacAddress: the engine tells it of a container that runs only; start it first", network))
+	}
 	for field, mode := range map[string]string{
 		"NetworkMode": string(c.HostConfig.NetworkMode),
 		"PidMode":     string(c.HostConfig.PidMode),

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -193,8 +192,10 @@ var operational = []string{
 	"IPv6Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "DNSNames",
 }
 
-// networks are the endpoints as the user configured them: the one of the
-// network mode, which create takes, and the others, which are connected after.
+// networks are the endpoints as the user configured them: those that create
+// takes and those that are connected after. Before API 1.44 create takes that of
+// the network mode alone; from then on all, and before 1.54 nothing but create
+// takes a hardware address.
 func (o original) networks() (first, further map[string]fields, err error) {
 	settings, err := o.raw.part("NetworkSettings")
 	if err != nil {
@@ -214,15 +215,18 @@ func (o original) networks() (first, further map[string]fields, err error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("Networks.%w", err)
 		}
-		if err := o.endpoint(e); err != nil {
+		if err := o.endpoint(name, e); err != nil {
 			return nil, nil, fmt.Errorf("Networks.%s.%w", name, err)
 		}
 		// The mode may name its network by id.
 		var id struct{ NetworkID string }
 		_ = json.Unmarshal(all[name], &id)
-		if isMode(string(mode), name, id.NetworkID) {
+		switch {
+		case isMode(string(mode), name, id.NetworkID):
 			first[string(mode)] = e
-		} else {
+		case !versions.LessThan(o.api, apiEndpointMAC):
+			first[name] = e
+		default:
 			further[name] = e
 		}
 	}
@@ -240,9 +244,9 @@ func isMode(mode, name, id string) bool {
 
 // endpoint drops what the engine made up: addresses from its pool and the alias
 // that is the container's short id.
-func (o original) endpoint(e fields) error {
-	if !o.keepsMAC(e) {
-		delete(e, "MacAddress")
+func (o original) endpoint(network string, e fields) error {
+	if err := o.setMAC(network, e); err != nil {
+		return err
 	}
 	for _, k := range operational {
 		delete(e, k)
@@ -255,27 +259,6 @@ func (o original) endpoint(e fields) error {
 	}
 	aliases = slices.DeleteFunc(aliases, func(a string) bool { return a == shortID(o.seen.ID) })
 	return e.set("Aliases", aliases)
-}
-
-// keepsMAC reports whether an endpoint's hardware address may be the user's.
-// Before API 1.44 that one stands in Config.MacAddress and this one is
-// generated. From 1.48 on, generated ones are random, so keeping any is safe; in
-// between, they follow from the IPv4 address.
-func (o original) keepsMAC(e fields) bool {
-	if versions.LessThan(o.api, "1.44") {
-		return false
-	}
-	if !versions.LessThan(o.api, "1.48") {
-		return true
-	}
-	var mac, ip string
-	_, _ = json.Unmarshal(e["MacAddress"], &mac), json.Unmarshal(e["IPAddress"], &ip)
-	a, err := netip.ParseAddr(ip)
-	if err != nil || !a.Is4() {
-		return true
-	}
-	b := a.As4()
-	return mac != fmt.Sprintf("02:42:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3])
 }
 
 func shortID(id string) string { return id[:min(12, len(id))] }

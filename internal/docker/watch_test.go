@@ -137,7 +137,7 @@ func TestEventsAreSeenAtOnce(t *testing.T) {
 	_, err = r.api.ContainerRemove(r.ctx(), id, client.ContainerRemoveOptions{})
 	require.NoError(t, err)
 	seen("removed", func(c fleet.Container) bool { return c.ID == "" })
-	require.Less(t, worst, time.Second)
+	require.Less(t, worst, 3*time.Second) // the machine may be loaded; without events it is an hour
 	t.Logf("seen after %v at most", worst.Round(time.Millisecond))
 }
 

@@ -4,9 +4,10 @@
 // answers with errors at a chosen call.
 //
 // Tests of this repository call it; the product never does. It needs root and
-// a dockerd in PATH and says so when one is missing: it never skips. What an
-// engine leaves behind (shims, control groups, mounts, files) goes with it, and
-// the engines of a test that was killed go when the next one starts.
+// a dockerd in PATH, or in the directory that MUSTER_TEST_ENGINE names, and says
+// so when one is missing: it never skips. What an engine leaves behind (shims,
+// control groups, mounts, files) goes with it, and the engines of a test that was
+// killed go when the next one starts.
 //
 // A test of the whole manager needs four lines:
 //

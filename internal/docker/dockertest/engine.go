@@ -17,6 +17,14 @@ import (
 	"github.com/moby/moby/client"
 )
 
+// Variables of the environment: the directory with the dockerd, containerd, shim
+// and runc that are tested instead of those in PATH, and further flags of that
+// dockerd.
+const (
+	variable      = "MUSTER_TEST_ENGINE"
+	variableFlags = "MUSTER_TEST_ENGINE_FLAGS"
+)
+
 // Engine is a dockerd of its own: socket, images, containers and containerd are
 // shared with no other.
 type Engine struct {
@@ -58,8 +66,9 @@ func newEngine(enter, flags []string) (*Engine, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("these tests start a Docker Engine, which needs root")
 	}
-	if _, err := exec.LookPath("dockerd"); err != nil {
-		return nil, fmt.Errorf("these tests start a Docker Engine (Debian package docker.io): %w", err)
+	dockerd, err := program()
+	if err != nil {
+		return nil, err
 	}
 	sweep()
 	// A short directory: the path of a Unix socket has at most 107 bytes.
@@ -75,11 +84,11 @@ func newEngine(enter, flags []string) (*Engine, error) {
 		return nil, err
 	}
 	e.line = slices.Concat(enter, []string{
-		"dockerd", "--config-file", e.path("daemon.json"), "--host", e.URL(),
+		dockerd, "--config-file", e.path("daemon.json"), "--host", e.URL(),
 		"--data-root", e.path("data"), "--exec-root", e.path("exec"), "--pidfile", e.path("pid"),
 		"--cgroup-parent", "/" + filepath.Base(dir),
 		"--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
-	}, flags)
+	}, strings.Fields(os.Getenv(variableFlags)), flags)
 	if e.log, err = os.Create(e.path("log")); err != nil {
 		return nil, err
 	}
@@ -87,6 +96,28 @@ func newEngine(enter, flags []string) (*Engine, error) {
 		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
+}
+
+// program is the path of dockerd: Debian's or another one that is in PATH, or
+// that of the directory which the environment names.
+func program() (string, error) {
+	if dir := os.Getenv(variable); dir != "" {
+		return exec.LookPath(filepath.Join(dir, "dockerd"))
+	}
+	path, err := exec.LookPath("dockerd")
+	if err != nil {
+		return "", fmt.Errorf("these tests start a Docker Engine (Debian package docker.io): %w", err)
+	}
+	return path, nil
+}
+
+// environment lets dockerd find the containerd and the runc that belong to it.
+func environment() []string {
+	env := os.Environ()
+	if dir := os.Getenv(variable); dir != "" {
+		env = append(env, "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
+	return env
 }
 
 // URL is the engine's address, unix:///….
@@ -102,6 +133,7 @@ func (e *Engine) Start() error {
 	}
 	e.cmd = exec.Command(e.line[0], e.line[1:]...)
 	e.cmd.Stdout, e.cmd.Stderr = e.log, e.log
+	e.cmd.Env = environment()
 	// A session of its own, so that an interrupt of the test does not end the
 	// engine before its containers are removed. When the test is killed the
 	// engine ends, and its containers with it.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -44,8 +45,22 @@ func StartRegistry(t testing.TB) *Registry {
 
 // NewRegistry starts a registry; the caller ends it with Close.
 func NewRegistry() *Registry {
-	srv := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(jsonErrors{w}, r)
+	}))
 	return &Registry{Host: strings.TrimPrefix(srv.URL, "http://"), srv: srv}
+}
+
+// jsonErrors says of an error's body what it is, as the registries in use do:
+// without it newer engines do not read which error it is.
+type jsonErrors struct{ http.ResponseWriter }
+
+func (w jsonErrors) WriteHeader(status int) {
+	if status >= http.StatusBadRequest {
+		w.Header().Set("Content-Type", "application/json")
+	}
+	w.ResponseWriter.WriteHeader(status)
 }
 
 // Close ends the registry.
