@@ -289,3 +289,25 @@ func TestTheServiceSaysWhichWaveIsApproved(t *testing.T) {
 		assert.Equal(t, rollout.StateCompleted, h.await(r.ID).State)
 	})
 }
+
+// Why a robot is not further is told with what its checks answered, not only that
+// they are asked.
+func TestAReportTellsWhatAChecksAnswerIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, 1, 1)
+		defer h.close()
+		started, err := h.service.Start(t.Context(), rollout.Spec{
+			Image: "registry/amr:3", Robots: "all", After: rollout.After{
+				SkipNodes: true, SkipTopics: true, SkipDiagnostics: true,
+				Checks: []rollout.Check{{Name: "ready", Command: []string{"ready"}}},
+			},
+		}, "ada", false)
+		require.NoError(t, err)
+		time.Sleep(10 * time.Second)
+		r, err := h.service.Get(t.Context(), started.ID)
+		require.NoError(t, err)
+		require.Equal(t, rollout.StepVerifying, r.Robots[0].Step)
+		assert.NotContains(t, r.Robots[0].Why, "has not answered yet")
+		assert.Contains(t, r.Robots[0].Gates, rollout.Gate{Name: "check ready", Outcome: rollout.Fail, Reason: "no answer"})
+	})
+}
