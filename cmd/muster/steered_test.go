@@ -46,11 +46,7 @@ func (c *steered) starts(change func(*rollout.Spec)) {
 	if change != nil {
 		change(&spec)
 	}
-	// Plans that are stored at the same time are refused but for one.
-	c.eventually("the rollout is started", func() (ok bool) {
-		c.id, ok = c.by.start(c.manager, spec)
-		return ok
-	})
+	c.id = c.by.start(c.manager, spec)
 }
 
 func (c *steered) report(robot int) rollout.RobotReport {

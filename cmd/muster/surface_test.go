@@ -15,8 +15,7 @@ import (
 
 // surface is a way by which operators steer. A refusal is an error.
 type surface interface {
-	// start is not ok when another plan was stored at the same time.
-	start(m *manager, s rollout.Spec) (id string, ok bool)
+	start(m *manager, s rollout.Spec) (id string)
 	// act gives what was answered, and the rollout that it is about: that of a
 	// rollback is another one when the rollout has ended.
 	act(m *manager, id string, w rollout.Wish) (said, about string, err error)
@@ -30,18 +29,7 @@ type surface interface {
 // byAPI is the HTTP API.
 type byAPI struct{}
 
-func (byAPI) start(m *manager, s rollout.Spec) (id string, ok bool) {
-	var r rollout.Report
-	status, body := m.call(http.MethodPost, "/rollouts", s, &r)
-	if status == http.StatusConflict && strings.Contains(body, meanwhile) {
-		return "", false
-	}
-	require.Equal(m.t, http.StatusCreated, status, body)
-	return r.ID, true
-}
-
-// meanwhile is said of a plan when another one was stored at the same time.
-const meanwhile = "changed meanwhile"
+func (byAPI) start(m *manager, s rollout.Spec) string { return m.rollOut(s) }
 
 func (byAPI) act(m *manager, id string, w rollout.Wish) (said, about string, err error) {
 	var r rollout.Report
@@ -82,17 +70,14 @@ func (byCommand) run(m *manager, stdin []byte, args ...string) (string, error) {
 	return string(out), nil
 }
 
-func (c byCommand) start(m *manager, s rollout.Spec) (id string, ok bool) {
+func (c byCommand) start(m *manager, s rollout.Spec) string {
 	spec, err := json.Marshal(s)
 	require.NoError(m.t, err)
 	out, err := c.run(m, spec, "start", "-f", "-", "--json")
-	if err != nil && strings.Contains(err.Error(), meanwhile) {
-		return "", false
-	}
 	require.NoError(m.t, err)
 	var r rollout.Report
 	require.NoError(m.t, json.Unmarshal([]byte(out), &r))
-	return r.ID, true
+	return r.ID
 }
 
 func (c byCommand) act(m *manager, id string, w rollout.Wish) (said, about string, err error) {
