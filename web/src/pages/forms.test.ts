@@ -106,6 +106,13 @@ describe("specOf", () => {
     expect(specOf({ ...emptyForm, canary: "2", idle: "2m" })).toMatchObject({ canary: 2, before: { idle: "2m" } });
   });
 
+  it("has an input for each of its fields", () => {
+    const source = ["rolloutfields", "advancedfields"]
+      .map((file) => readFileSync(new URL(`./${file}.tsx`, import.meta.url), "utf8"))
+      .join("");
+    expect(Object.keys(emptyForm).filter((name) => !source.includes(`name="${name}"`))).toEqual([]);
+  });
+
   it("says nothing of an approval that no wave waits for", () => {
     expect(specOf({ ...emptyForm, approvalRole: "operator", otherPerson: true }).approval).toBeUndefined();
   });
