@@ -34,9 +34,9 @@ export function AdvancedFields(p: FieldProps): JSX.Element {
         <Input {...p} name="topics" field="after.topics" label="Topics and their Hz" placeholder="scan=10, odom=20" />
         <Input {...p} name="maxRestarts" field="after.max_restarts" label="Restarts allowed" placeholder="0" numeric />
         <Input {...p} name="minFree" field="before.min_free" label="Free disk at least, GB" placeholder="any" numeric />
-        <Check {...p} name="skipNodes" label="Not the nodes that were there" />
-        <Check {...p} name="skipTopics" label="Not the topics' usual rates" />
-        <Check {...p} name="skipDiagnostics" label="Not the diagnostics" />
+        <Check {...p} name="skipNodes" label="Skip the nodes that were there" />
+        <Check {...p} name="skipTopics" label="Skip the usual topic rates" />
+        <Check {...p} name="skipDiagnostics" label="Skip the diagnostics" />
       </div>
       <Input {...p} name="checks" field="after.checks" label="Checks" hint={checksHint} lines />
       <div class="fields">
