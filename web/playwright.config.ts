@@ -5,7 +5,8 @@ const port = 4790;
 export default defineConfig({
   testDir: "e2e",
   workers: 1,
-  timeout: 30_000,
+  timeout: 60_000, // a loaded machine takes ten times as long as an idle one
+  expect: { timeout: 15_000 },
   reporter: [["list"]],
   use: {
     viewport: { width: 1440, height: 900 },

@@ -4,22 +4,14 @@ package main_test
 
 import (
 	"bufio"
-	"context"
-	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -27,9 +19,6 @@ import (
 	"github.com/muster-fleet/muster/internal/docker/dockertest"
 	"github.com/muster-fleet/muster/internal/etcd/etcdtest"
 	"github.com/muster-fleet/muster/internal/rollout"
-	"github.com/muster-fleet/muster/internal/ros"
-	"github.com/muster-fleet/muster/msgs/nav_msgs"
-	"github.com/muster-fleet/muster/sim/engine"
 )
 
 // A thousand robots, each on a simulated engine of its own, ten at a time: what
@@ -38,13 +27,12 @@ import (
 func TestFigureAThousandEngines(t *testing.T) {
 	const robots, atOnce, window = 1000, 10, time.Second
 	w := &world{t: t, registry: dockertest.StartRegistry(t), domain: ddstest.FreeDomain(t), digests: make(map[string]string)}
-	for _, tag := range []string{"v1", "v2"} {
-		w.digests[tag] = dockertest.PushImage(t, w.registry, "site/robot", tag, dockertest.Image{
-			Bare: true, Files: map[string][]byte{"/version": []byte(tag)}, Config: v1.Config{Cmd: []string{"3600"}},
-		})
-	}
+	w.pushSleepers("v1", "v2")
 	w.publish(robots) // first: a domain needs low file descriptors
-	engines := w.simulate(robots)
+	var engines []settings
+	for _, e := range w.simulate(robots) {
+		engines = append(engines, e.config)
+	}
 	store := etcdtest.Start(t)
 	m := w.manager(settings{"engines": engines, "etcd": settings{"endpoints": []string{store.Endpoint}, "lease_ttl": "5s"}})
 	m.eventually("all robots are live with their containers", func() bool { return m.liveWithContainers() == robots })
@@ -73,97 +61,6 @@ func TestFigureAThousandEngines(t *testing.T) {
 		100*share, memory>>20)
 	assert.Less(t, over, 2*time.Second)
 	assert.Less(t, (morePuts-puts)/robots, 16)
-}
-
-// simulate starts an engine with one container for each robot, and gives the
-// manager's configuration of them.
-func (w *world) simulate(robots int) []settings {
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	w.t.Cleanup(func() { cancel(); running.Wait() })
-	dir := w.t.TempDir()
-	all := make([]settings, robots)
-	for i := range robots {
-		e := engine.New(engine.Options{
-			Name: fmt.Sprintf("engine%d", i+1), Socket: filepath.Join(dir, fmt.Sprintf("%d.sock", i+1)),
-			Program: "/bin/sleep", Log: slog.New(slog.DiscardHandler),
-		})
-		running.Go(func() { _ = e.Run(ctx) })
-		all[i] = settings{"name": fmt.Sprintf("engine%d", i+1), "url": e.URL()}
-		w.simulateRobot(e.URL(), i+1)
-	}
-	return all
-}
-
-func (w *world) simulateRobot(url string, n int) {
-	api, err := client.New(client.WithHost(url))
-	require.NoError(w.t, err)
-	defer func() { _ = api.Close() }()
-	require.Eventually(w.t, func() bool {
-		_, err := api.Ping(w.t.Context(), client.PingOptions{})
-		return err == nil
-	}, patience, time.Millisecond)
-	pull, err := api.ImagePull(w.t.Context(), w.image("v1"), client.ImagePullOptions{})
-	require.NoError(w.t, err)
-	require.NoError(w.t, pull.Wait(w.t.Context()))
-	c, err := api.ContainerCreate(w.t.Context(), client.ContainerCreateOptions{
-		Name: "amr", Config: &container.Config{Image: w.image("v1"), Env: []string{fmt.Sprintf("ROBOT_ID=robot%d", n)}},
-	})
-	require.NoError(w.t, err)
-	_, err = api.ContainerStart(w.t.Context(), c.ID, client.ContainerStartOptions{})
-	require.NoError(w.t, err)
-}
-
-// publish lets one participant tell of all robots that they stand still.
-func (w *world) publish(robots int) {
-	p := ddstest.Join(w.t, w.domain)
-	m := nav_msgs.NewOdometry()
-	m.Header.FrameID, m.ChildFrameID, m.Pose.Pose.Orientation.W = "map", "base_link", 1
-	sample, err := m.MarshalCDR(nil)
-	require.NoError(w.t, err)
-	writers := make([]ros.Writer, robots)
-	for i := range writers {
-		writers[i], err = p.Advertise(ros.Publication{
-			Topic: fmt.Sprintf("/robot%d/odom", i+1), Type: m.TypeName(), TypeHash: m.TypeHash(),
-			QoS: ros.QoS{Reliability: ros.BestEffort, Durability: ros.Volatile, History: ros.KeepLast, Depth: 1, Liveliness: ros.Automatic},
-		})
-		require.NoError(w.t, err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	w.t.Cleanup(func() { cancel(); <-done })
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(500 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			for _, wr := range writers {
-				_ = wr.Write(sample)
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-}
-
-// liveWithContainers counts the robots that a rollout would take.
-func (m *manager) liveWithContainers() (n int) {
-	var all struct {
-		Robots []struct {
-			Quality    string
-			Containers []struct{}
-		}
-	}
-	m.call(http.MethodGet, "/robots", nil, &all)
-	for _, r := range all.Robots {
-		if r.Quality == "live" && len(r.Containers) > 0 {
-			n++
-		}
-	}
-	return n
 }
 
 var verbDone = regexp.MustCompile(`msg="robot verb done" verb=(\S+) .* took=(\S+)`)

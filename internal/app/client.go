@@ -126,6 +126,22 @@ func (c *client) rollouts(ctx context.Context) ([]rollout.Report, error) {
 	return out.Rollouts, err
 }
 
+// named is the rollout that a command's arguments name; the newest without one.
+func (c *client) named(ctx context.Context, args []string) (id string, err error) {
+	if len(args) > 0 {
+		return args[0], nil
+	}
+	all, err := c.rollouts(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case len(all) == 0:
+		return "", errors.New("there is no rollout yet")
+	default:
+		return all[0].ID, nil
+	}
+}
+
 func (c *client) wish(ctx context.Context, id string, w rollout.Wish) (r rollout.Report, err error) {
 	in := map[string]any{"reason": w.Reason}
 	if w.Robot != "" {

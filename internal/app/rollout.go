@@ -1,7 +1,6 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"text/tabwriter"
@@ -16,13 +15,13 @@ import (
 func rolloutCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "rollout", Short: "Start, watch and steer rollouts"}
 	clientFlags(cmd)
-	cmd.AddCommand(rolloutStart(), rolloutWatch(), rolloutList(),
+	cmd.AddCommand(rolloutStart(), rolloutShow(), rolloutWatch(), rolloutList(),
 		rolloutWish(rollout.ActionPause, "Take no further step with robots that wait"),
 		rolloutWish(rollout.ActionResume, "Go on with a paused rollout"),
 		rolloutWish(rollout.ActionAbort, "Finish the robots in hand and start no other"),
 		rolloutWish(rollout.ActionApprove, "Approve the wave that waits for it"),
 		rolloutWish(rollout.ActionRollback, "Put back what each robot had, or one robot; of an ended rollout, too"),
-		rolloutWish(rollout.ActionSkip, "Leave a robot out, or take it as it is"),
+		rolloutWish(rollout.ActionSkip, "Leave a robot out, take it as it is, or give it up when its engine is lost"),
 		rolloutWish(rollout.ActionRetry, "Try a robot again, now"),
 		rolloutWish(rollout.ActionOverride, "Go on although a robot is locked"),
 		rolloutLock(), rolloutUnlock(), rolloutLocks())
@@ -76,18 +75,9 @@ func rolloutWatch() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var id string
-			if len(args) == 1 {
-				id = args[0]
-			} else {
-				all, err := c.rollouts(cmd.Context())
-				if err != nil {
-					return err
-				}
-				if len(all) == 0 {
-					return errors.New("there is no rollout yet")
-				}
-				id = all[0].ID
+			id, err := c.named(cmd.Context(), args)
+			if err != nil {
+				return err
 			}
 			return watchRollout(cmd, c, id)
 		},
@@ -169,7 +159,11 @@ func rolloutLock() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.lock(cmd.Context(), args[0], reason)
+			if err := c.lock(cmd.Context(), args[0], reason); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "robot %s is locked: no rollout touches it\n", args[0])
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for those who wait for it")
@@ -184,7 +178,11 @@ func rolloutUnlock() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.unlock(cmd.Context(), args[0])
+			if err := c.unlock(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "robot %s is not locked\n", args[0])
+			return nil
 		},
 	}
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -13,8 +12,8 @@ import (
 	"github.com/muster-fleet/muster/internal/rollout"
 )
 
-// specFlags are the fields of a spec as flags. What has no flag (checks, listed
-// topics) is written in a file.
+// specFlags are the fields of a spec as flags; deploy/rollout.yaml has them beside
+// the fields.
 func specFlags(f *pflag.FlagSet, s *rollout.Spec) {
 	f.VarP(&specFile{s}, "file", "f", "spec in YAML or JSON, \"-\" for standard input; flags after it go before what it says")
 	f.StringVar(&s.Image, "image", "", "image reference, by tag or digest")
@@ -24,7 +23,8 @@ func specFlags(f *pflag.FlagSet, s *rollout.Spec) {
 	f.Var(&waveList{s}, "waves", `how far each wave reaches, instead of --canary, e.g. "1,10%,50%"`)
 	f.Var(&s.Soak, "soak", "how long a wave is watched before the next begins")
 	f.Var(&s.MaxUnavailable, "max-unavailable", "robots that may be down at one time, or a share (default 1)")
-	f.Var(&groupLimits{s}, "max-per", `and of those with the same value of a label, e.g. "station=1"`)
+	f.Var(&listFlag[rollout.GroupLimit]{list: &s.MaxPer, parse: parseLimit, kind: "label=n"}, "max-per",
+		`and of those with the same value of a label, e.g. "station=1"; may be repeated`)
 	f.IntVar(&s.PullAhead, "pull-ahead", 0, "robots beyond that which may pull and wait (default 1)")
 	f.Var(&s.MaxFailures, "max-failures", "robots that may fail before the rollout stops, or a share of those tried")
 	f.StringVar((*string)(&s.OnFailure), "on-failure", "", "roll-back-robot, roll-back-wave, roll-back-all or pause (default roll-back-robot)")
@@ -40,17 +40,32 @@ func specFlags(f *pflag.FlagSet, s *rollout.Spec) {
 	f.StringArrayVar(&s.Before.Windows, "maintenance", nil, `touch robots only then, e.g. "mon-fri 22:00-05:00"; may be repeated`)
 	f.StringVar(&s.Before.TimeZone, "time-zone", "", "of the maintenance windows (default UTC)")
 	f.BoolVar(&s.Before.WavePulled, "wave-pulled", false, "wait until the image is on all robots of the wave")
-	f.Int64Var(&s.Before.MinFree, "min-free", 0, "bytes that must stay free on the engine's disk")
+	f.Var(&byteCount{&s.Before.MinFree}, "min-free", `what must stay free on the engine's disk, e.g. "2GB"`)
 
 	f.Var(&s.After.Window, "window", "for how long the gates must pass after the replacement (default 5s)")
 	f.Float64Var(&s.After.MinRate, "min-rate", 0, "share of its usual rate that a topic must reach again (default 0.8)")
 	f.IntVar(&s.After.MaxRestarts, "max-restarts", 0, "how often the new container may restart")
-	f.Var(&s.Deadlines.Verify, "verify-deadline", "how long that may take in all (default 1m)")
-	f.Var(&s.Deadlines.Wait, "wait-deadline", "how long a robot may wait for its gates (default 30m)")
+	f.StringArrayVar(&s.After.Nodes, "node", nil, "node that must be there, besides those that were; may be repeated")
+	f.Var(&listFlag[rollout.TopicExpect]{list: &s.After.Topics, parse: parseTopic, kind: "topic=hz"}, "topic",
+		`topic that must have this rate, besides those that were, e.g. "scan=10"; may be repeated`)
+	f.Var(&listFlag[rollout.Check]{list: &s.After.Checks, parse: parseCheck, kind: "check"}, "check",
+		`command in the container, or address, that must answer well, e.g. "lidar=exec:/opt/check --fast",
+"web:10s=http://{host}:8080/health" (with a timeout); may be repeated`)
+	f.BoolVar(&s.After.SkipNodes, "skip-nodes", false, "do not ask that the nodes that were there are back")
+	f.BoolVar(&s.After.SkipTopics, "skip-topics", false, "do not ask that topics reach their usual rate")
+	f.BoolVar(&s.After.SkipDiagnostics, "skip-diagnostics", false, "do not ask that the diagnostics are not worse")
+	f.Var(&deadlines{&s.Deadlines}, "deadline", `how long a step may take, e.g. "pull=20m"; may be repeated
+(default pull=15m, wait=30m, replace=1m, verify=1m, rollback=2m)`)
 
 	f.StringVar((*string)(&s.Approval.Before), "approval", "", "waves that a person must approve: each, canary or fleet")
 	f.StringVar(&s.Approval.Role, "approval-role", "", "the least role that may approve (default engineer)")
 	f.BoolVar(&s.Approval.OtherPerson, "approval-other", false, "another person than the one who starts it must approve")
+
+	f.VisitAll(func(flag *pflag.Flag) {
+		if flag.DefValue == "0s" {
+			flag.DefValue = "" // the help tells the server's default, where there is one
+		}
+	})
 }
 
 // specFile is the flag that reads a whole spec.
@@ -101,22 +116,5 @@ func (f *waveList) Set(text string) error {
 	for w := range strings.SplitSeq(text, ",") {
 		f.spec.Waves = append(f.spec.Waves, rollout.Wave(strings.TrimSpace(w)))
 	}
-	return nil
-}
-
-// groupLimits is the flag of limits per label, which may be repeated.
-type groupLimits struct{ spec *rollout.Spec }
-
-func (f *groupLimits) String() string { return "" }
-func (f *groupLimits) Type() string   { return "label=n" }
-
-func (f *groupLimits) Set(text string) error {
-	label, number, ok := strings.Cut(text, "=")
-	var g rollout.GroupLimit
-	if _, err := fmt.Sscan(number, &g.Max); !ok || err != nil {
-		return fmt.Errorf("%q: want a label and a number, like \"station=1\"", text)
-	}
-	g.Label = label
-	f.spec.MaxPer = append(f.spec.MaxPer, g)
 	return nil
 }

@@ -30,7 +30,7 @@ func watchRollout(cmd *cobra.Command, c *client, id string) error {
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		show = (&liveView{out: f}).show
 	} else {
-		show = (&lineView{out: out}).show
+		show = (&lineView{out: out, now: time.Now}).show
 	}
 	r, err := follow(cmd.Context(), c, id, show)
 	if err != nil {
@@ -62,29 +62,6 @@ func follow(ctx context.Context, c *client, id string, show func(rollout.Report)
 			return r, ctx.Err()
 		case <-t.C:
 		}
-	}
-}
-
-// lineView prints a line for each change.
-type lineView struct {
-	out   io.Writer
-	state rollout.State
-	steps map[string]rollout.Step
-}
-
-func (v *lineView) show(r rollout.Report) {
-	if v.steps == nil {
-		v.steps = make(map[string]rollout.Step)
-	}
-	for _, rr := range r.Robots {
-		if was, known := v.steps[rr.Robot]; (known || rr.Step != rollout.StepQueued) && was != rr.Step {
-			fmt.Fprintf(v.out, "%s  %-14s %s\n", rr.Robot, rr.Step, rr.Reason)
-		}
-		v.steps[rr.Robot] = rr.Step
-	}
-	if v.state != r.State {
-		v.state = r.State
-		fmt.Fprintf(v.out, "rollout %s  %s  %d/%d  %s\n", r.ID, r.State, r.Ended, r.Total, r.Reason)
 	}
 }
 

@@ -67,6 +67,8 @@ func (r *Runner) tellProgress(robot, rollout string, rf *RobotFacts) {
 	defer w.mu.Unlock()
 	if fl := w.robots[robot]; fl != nil && fl.rollout == rollout {
 		rf.Busy, rf.Progress = fl.busy, fl.progress
+		rf.Probes, rf.ProbedAt = fl.probes, fl.probedAt // replaced, never changed
+		rf.LockedBy, rf.LockRetryAt = fl.owner, fl.retryAt
 	}
 }
 

@@ -3,6 +3,7 @@ package rollout_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -290,5 +291,65 @@ func TestTheServiceSaysWhichWaveIsApproved(t *testing.T) {
 		_, err = h.service.Wish(t.Context(), r.ID, approve)
 		require.NoError(t, err)
 		assert.Equal(t, rollout.StateCompleted, h.await(r.ID).State)
+	})
+}
+
+// Why a robot is not further is told with what its checks answered, not only that
+// they are asked.
+func TestAReportTellsWhatAChecksAnswerIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, 1, 1)
+		defer h.close()
+		started, err := h.service.Start(t.Context(), rollout.Spec{
+			Image: "registry/amr:3", Robots: "all", After: rollout.After{
+				SkipNodes: true, SkipTopics: true, SkipDiagnostics: true,
+				Checks: []rollout.Check{{Name: "ready", Command: []string{"ready"}}},
+			},
+		}, "ada", false)
+		require.NoError(t, err)
+		time.Sleep(10 * time.Second)
+		r, err := h.service.Get(t.Context(), started.ID)
+		require.NoError(t, err)
+		require.Equal(t, rollout.StepVerifying, r.Robots[0].Step)
+		assert.NotContains(t, r.Robots[0].Why, "has not answered yet")
+		assert.Contains(t, r.Robots[0].Gates, rollout.Gate{Name: "check ready", Outcome: rollout.Fail, Reason: "no answer"})
+	})
+}
+
+// People who start rollouts at the same time, or take ended ones back, do not stand in
+// each other's way as long as their robots are not the same.
+func TestRolloutsAreStartedAtTheSameTime(t *testing.T) {
+	const n = 6
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, n, 1)
+		defer h.close()
+		h.fleet.PreviewTime = 10 * time.Millisecond // enough for the others to come between
+		together := func(start func(robot int) (rollout.Report, error)) (ids [n]string) {
+			var all sync.WaitGroup
+			for i := range n {
+				all.Go(func() {
+					r, err := start(i + 1)
+					assert.NoError(t, err)
+					ids[i] = r.ID
+				})
+			}
+			all.Wait()
+			return ids
+		}
+		ids := together(func(robot int) (rollout.Report, error) {
+			return h.service.Start(t.Context(), rollout.Spec{Image: "registry/amr:2", Robots: fmt.Sprintf("r%d", robot)}, "ada", false)
+		})
+		for _, id := range ids {
+			require.Equal(t, rollout.StateCompleted, h.await(id).State)
+		}
+		undone := together(func(robot int) (rollout.Report, error) {
+			return h.service.Wish(t.Context(), ids[robot-1], rollout.Wish{Action: rollout.ActionRollback, By: "ada"})
+		})
+		for _, id := range undone {
+			require.Equal(t, rollout.StateCompleted, h.await(id).State)
+		}
+		for i := range n {
+			assert.Equal(t, []string{rollouttest.OldDigest}, h.fleet.Running(fmt.Sprintf("r%d", i+1)))
+		}
 	})
 }

@@ -11,6 +11,24 @@ import (
 	"github.com/muster-fleet/muster/internal/fleet"
 )
 
+// errOvertaken: another rollout was stored while this one was planned.
+var errOvertaken = fmt.Errorf("another rollout was started at the same time: %w", ErrConflict)
+
+// maxPlans is how often a rollout is planned anew when others are stored at the
+// same time: one of them is, each time.
+const maxPlans = 20
+
+// untilStored plans a rollout again while others overtake it. Whether they have its
+// robots is for the new plan to say.
+func untilStored(plan func() (Report, error)) (r Report, err error) {
+	for range maxPlans {
+		if r, err = plan(); !errors.Is(err, errOvertaken) {
+			break
+		}
+	}
+	return r, err
+}
+
 // Start plans a rollout and, unless it is a dry run, stores it; the runner
 // takes it from there. Errors: *FieldError, ErrConflict, and what the registry
 // of images answers.
@@ -22,6 +40,10 @@ func (s *Service) Start(ctx context.Context, spec Spec, by string, dryRun bool) 
 		}
 		return Report{}, fmt.Errorf("resolve image %s: %w", spec.Image, err)
 	}
+	return untilStored(func() (Report, error) { return s.start(ctx, spec, image, by, dryRun) })
+}
+
+func (s *Service) start(ctx context.Context, spec Spec, image PinnedImage, by string, dryRun bool) (Report, error) {
 	all, seen, err := s.store.List(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("read the rollouts: %w", err)
@@ -79,7 +101,11 @@ func firstStatus(p *Plan) Status {
 // storePlan stores a plan with its first status.
 func (s *Service) storePlan(ctx context.Context, p Plan, seen int64) (Report, error) {
 	status := firstStatus(&p)
-	if err := s.store.Create(ctx, p, status, seen); err != nil {
+	err := s.store.Create(ctx, p, status, seen)
+	switch {
+	case errors.Is(err, ErrConflict):
+		return Report{}, fmt.Errorf("store rollout %s: %w", p.ID, errOvertaken)
+	case err != nil:
 		return Report{}, fmt.Errorf("store rollout %s: %w", p.ID, err)
 	}
 	s.registry.Journal().Record(fleet.Event{
@@ -166,6 +192,10 @@ func (s *Service) previews(ctx context.Context, p *Plan) map[string]Preview {
 // RollBack takes back an ended rollout by a plan of its own: each robot that was
 // changed gets the image that it had before, through the same gates.
 func (s *Service) RollBack(ctx context.Context, id, by, reason string) (Report, error) {
+	return untilStored(func() (Report, error) { return s.rollBack(ctx, id, by, reason) })
+}
+
+func (s *Service) rollBack(ctx context.Context, id, by, reason string) (Report, error) {
 	all, seen, err := s.store.List(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("read the rollouts: %w", err)

@@ -3,6 +3,7 @@ package rollout
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -129,4 +130,13 @@ func TestASpecIsReadStrictly(t *testing.T) {
 		require.Error(t, err, text)
 		assert.Contains(t, err.Error(), want)
 	}
+}
+
+// The spec that flags, YAML and the app's form are measured by would be taken.
+func TestTheSpecThatSaysEveryFieldMakesSense(t *testing.T) {
+	b, err := os.ReadFile("testdata/everyfield.json")
+	require.NoError(t, err)
+	s, err := ParseSpec(b)
+	require.NoError(t, err)
+	assert.NoError(t, s.withDefaults().validate())
 }

@@ -67,7 +67,7 @@ func CheckWish(p *Plan, s *Status, w Wish) error {
 		if !slices.Contains(Actions, w.Action) {
 			return fieldErrorf("action", "%q is not known", w.Action)
 		}
-		return conflictf("%s: %s", w.Action, s.standing(p))
+		return conflictf("%s: %s", w.Action, s.standing(p, w.Action))
 	}
 	if w.Action == ActionApprove {
 		return checkApproval(p, s, w)
@@ -108,14 +108,18 @@ func checkRobotWish(p *Plan, s *Status, w Wish) error {
 		return conflictf("%s robot %s: the rollout is %s", w.Action, w.Robot, s.State)
 	case p.Robots[i].Skip != "":
 		return conflictf("%s robot %s: the plan leaves it out: %s", w.Action, w.Robot, p.Robots[i].Skip)
+	case s.Closing && slices.Contains(robotActions(p, s.reopened(), i), w.Action):
+		return conflictf("%s robot %s: %s", w.Action, w.Robot, s.standing(p, w.Action))
 	default:
 		return conflictf("%s robot %s: it is %s", w.Action, w.Robot, s.Robot(w.Robot).Step)
 	}
 }
 
-// standing is where a rollout stands, in words.
-func (s *Status) standing(p *Plan) string {
+// standing is where a rollout stands, in words, for one who wants an action.
+func (s *Status) standing(p *Plan, wanted Action) string {
 	switch {
+	case s.Closing && wanted == ActionRollback && p.touched(s):
+		return "the rollout removes what is no longer needed and ends; it can be rolled back then, by a rollout of its own"
 	case s.Closing:
 		return "the rollout removes what is no longer needed and ends"
 	case s.State == StateRunning && s.soaksBefore(p, s.openWave(p)):
@@ -125,6 +129,13 @@ func (s *Status) standing(p *Plan) string {
 	default:
 		return "the rollout is " + string(s.State)
 	}
+}
+
+// reopened is a status that was not closing yet.
+func (s *Status) reopened() *Status {
+	open := *s
+	open.Closing = false
+	return &open
 }
 
 // actions are what an operator may do with a rollout where it stands.

@@ -132,3 +132,27 @@ func TestAReportOffersWhatIsGranted(t *testing.T) {
 		}
 	}
 }
+
+// A rollout that only removes what is no longer needed says that it ends, not that
+// its robots are done: that they are is no reason.
+func TestARollbackIsRefusedUntilTheRolloutHasEnded(t *testing.T) {
+	w := newWorld(1, Spec{})
+	w.status.Closing = true
+	w.status.Robots = map[string]RobotStatus{"r1": {Step: StepDone}}
+	const then = "removes what is no longer needed and ends; it can be rolled back then"
+	for _, robot := range []string{"", "r1"} {
+		err := CheckWish(&w.plan, &w.status, Wish{Action: ActionRollback, Robot: robot, By: "bob"})
+		assert.ErrorIs(t, err, ErrConflict)
+		assert.ErrorContains(t, err, then, "of %q", robot)
+	}
+	err := CheckWish(&w.plan, &w.status, Wish{Action: ActionRetry, Robot: "r1", By: "bob"})
+	assert.ErrorContains(t, err, "retry robot r1: it is done", "which is why, closing or not")
+	w.status.Robots["r1"] = RobotStatus{Step: StepFailed, Tidy: true}
+	err = CheckWish(&w.plan, &w.status, Wish{Action: ActionRetry, Robot: "r1", By: "bob"})
+	assert.ErrorContains(t, err, "retry robot r1: the rollout removes what is no longer needed and ends")
+	err = CheckWish(&w.plan, &w.status, Wish{Action: ActionRollback, Robot: "r1", By: "bob"})
+	assert.ErrorContains(t, err, "it is failed", "there will be nothing to roll back")
+	w.status.Robots["r1"] = RobotStatus{Step: StepDone}
+	w.status.Closing, w.status.State = false, StateCompleted
+	assert.NoError(t, CheckWish(&w.plan, &w.status, Wish{Action: ActionRollback, By: "bob"}), "and then it can")
+}

@@ -25,8 +25,9 @@ const (
 // a verb in two anywhere.
 type Fleet struct {
 	Registry *fleet.Registry
-	// EffectTime is how long each effect takes, StopTime a stop.
-	EffectTime, StopTime time.Duration
+	// EffectTime is how long each effect takes, StopTime a stop, PreviewTime a
+	// preview.
+	EffectTime, StopTime, PreviewTime time.Duration
 	// Turn is how long a pull waits for its turn at its site.
 	Turn time.Duration
 	// Before, when set, may refuse an effect on an engine; After may lose the
@@ -197,7 +198,8 @@ func (f *Fleet) Probe(_ context.Context, t rollout.Target, c rollout.Check) roll
 	return rollout.Gate{Name: c.Name, Outcome: rollout.Pass, Reason: "answers"}
 }
 
-// Preview changes nothing but the image.
+// Preview changes nothing but the image, and takes the time that an engine does.
 func (f *Fleet) Preview(_ context.Context, t rollout.Target) (rollout.Preview, error) {
+	time.Sleep(f.PreviewTime)
 	return rollout.Preview{Changed: []string{"image " + t.Image.Digest}, Free: -1}, nil
 }

@@ -6,6 +6,8 @@ const gates = [
   { name: "container", outcome: "pass", reason: "running" },
   { name: "nodes", outcome: "inconclusive", reason: "1 of 2 nodes are back" },
 ];
+const endedStates = ["completed", "failed", "aborted", "rolled-back"];
+const endedSteps = ["done", "skipped", "failed", "rolled-back", "needs-operator"];
 const digest = `sha256:${"cd34".repeat(16)}`;
 
 /** A refusal as the service writes it. */
@@ -21,6 +23,11 @@ function check(spec) {
   if (spec.image.includes("missing")) {
     throw new Refused(400, "invalid", "image", "the registry has no such tag");
   }
+  const wrong = spec.after?.checks?.findIndex((c) => !c.command && !c.http) ?? -1;
+  if (wrong >= 0) {
+    const why = `${spec.after.checks[wrong].name}: wants either a command or an http address`;
+    throw new Refused(400, "invalid", `after.checks[${wrong}]`, why);
+  }
   if (!spec.robots) throw new Refused(400, "invalid", "robots", 'is missing; "all" means every robot');
 }
 
@@ -30,6 +37,57 @@ export class Rollouts {
     this.changed = changed;
     this.all = new Map();
     this.held = "";
+    this.locks = [];
+    this.timers = [];
+    this.lost = false; // the engines of robots in hand do not answer
+  }
+
+  /** Ends all that still goes on: the next test begins anew. */
+  end() {
+    for (const t of this.timers) clearInterval(t);
+  }
+
+  lock(robot, reason) {
+    this.unlock(robot);
+    this.locks.push({ robot, by: "ann", reason, at: new Date().toISOString() });
+    return { locks: this.locks };
+  }
+
+  unlock(robot) {
+    this.locks = this.locks.filter((l) => l.robot !== robot);
+    return { locks: this.locks };
+  }
+
+  /** Why a robot waits before it is touched; undefined when it does not. */
+  waits(r, x) {
+    const lock = this.locks.find((l) => l.robot === x.robot);
+    if (r.approval === x.wave) return { why: "the wave waits for the approval of a person who is engineer", gates: [] };
+    if (lock === undefined || x.override) return undefined;
+    const reason = `locked by ${lock.by}: ${lock.reason}`;
+    return { why: `waits for its gates: ${reason}`, gates: [{ name: "lock", outcome: "fail", reason }] };
+  }
+
+  /** What can be done with a robot, as the service says it. */
+  robotActions(r, x) {
+    if (endedStates.includes(r.state)) return [];
+    switch (x.step) {
+      case "waiting":
+        return ["skip", "override"];
+      case "queued":
+      case "pulling":
+        return ["skip"];
+      case "replacing":
+      case "verifying":
+        return this.lost ? ["retry", "rollback", "skip"] : ["retry", "rollback"];
+      case "done":
+        return ["rollback"];
+      case "skipped":
+        return ["retry"];
+      case "needs-operator":
+        return ["retry", "skip", "rollback"];
+      default:
+        return [];
+    }
   }
 
   plan(spec) {
@@ -59,21 +117,30 @@ export class Rollouts {
       revision: 1,
       spec: { max_unavailable: 1, ...spec },
       robots,
+      ...(spec.approval?.before === undefined ? {} : { approval: 0 }),
     };
     return this.count(r);
   }
 
   count(r) {
     r.counts = {};
-    for (const { step } of r.robots) r.counts[step] = (r.counts[step] ?? 0) + 1;
+    for (const x of r.robots) {
+      r.counts[x.step] = (r.counts[x.step] ?? 0) + 1;
+      x.actions = this.robotActions(r, x);
+    }
     r.total = r.robots.length;
-    r.ended = r.robots.filter((x) => x.step === "done" || x.step === "skipped").length;
-    r.actions = r.state === "running" ? ["pause", "abort"] : r.state === "paused" ? ["resume", "abort"] : [];
+    r.ended = r.robots.filter((x) => endedSteps.includes(x.step)).length;
+    const changed = r.robots.some((x) => x.step === "done");
+    r.actions =
+      {
+        running: ["pause", "abort", "rollback", ...(r.approval === undefined ? [] : ["approve"])],
+        paused: ["resume", "abort", "rollback"],
+      }[r.state] ?? (changed && endedStates.includes(r.state) ? ["rollback"] : []);
     return r;
   }
 
-  start(spec) {
-    const r = this.plan(spec);
+  start(spec, undoes) {
+    const r = { ...this.plan(spec), undoes };
     this.all.set(r.id, r);
     this.tell(r, r.robots, true);
     const timer = setInterval(
@@ -82,39 +149,80 @@ export class Rollouts {
       },
       spec.image.includes("slow") ? slowStepMs : stepMs,
     );
+    this.timers.push(timer);
     return r;
   }
 
   /** One step on; true when the rollout has ended. */
   advance(r) {
     if (r.state === "paused") return false;
-    const busy = r.robots.find((x) => steps.slice(0, -1).includes(x.step));
+    const busy = r.robots.find((x) => x.step === "rolling-back" || steps.slice(0, -1).includes(x.step));
     const robot = busy ?? (r.state === "running" ? r.robots.find((x) => x.step === "queued") : undefined);
     if (robot === undefined) {
-      const aborted = r.state === "stopping";
-      r.state = aborted ? "aborted" : "completed";
-      r.reason = aborted ? "aborted by ann" : "all robots are done or skipped";
+      r.state = r.ending ?? "completed";
+      r.reason = r.ending === undefined ? "all robots are done or skipped" : `${r.ending} by ann`;
       r.ended_at = new Date().toISOString();
-      this.tell(r, [], false);
+      this.tell(r, r.robots, true);
       return true;
     }
-    robot.step = steps[steps.indexOf(robot.step) + 1];
-    robot.since = new Date().toISOString();
-    robot.reason = `entered ${robot.step}`;
-    robot.gates = robot.step === "verifying" ? gates : undefined;
-    if (robot.step === "done") this.fleet.images.set(robot.robot, r.image.ref);
+    const wait = robot.step === "waiting" ? this.waits(r, robot) : undefined;
+    const lost = this.lost && (robot.step === "replacing" || robot.step === "verifying");
+    [robot.why, robot.gates] = [wait?.why, wait?.gates];
+    if (lost) robot.why = `engine engine-${robot.robot} is down: connection refused`;
+    if (robot.step === "rolling-back") this.enter(r, robot, "rolled-back", robot.reason);
+    else if (wait === undefined && !lost) this.enter(r, robot, steps[steps.indexOf(robot.step) + 1]);
     this.tell(r, [robot], false);
     return false;
   }
 
-  act(id, action) {
+  enter(r, robot, step, reason = `entered ${step}`) {
+    Object.assign(robot, { step, reason, since: new Date().toISOString(), why: undefined });
+    robot.gates = step === "verifying" ? gates : undefined;
+    if (step === "done") this.fleet.images.set(robot.robot, r.image.ref);
+  }
+
+  act(id, action, { robot, reason = "", wave }) {
     const r = this.all.get(id);
     if (r === undefined) throw new Refused(404, "not_found", undefined, `rollout ${id} is not known`);
-    if (!r.actions.includes(action)) throw new Refused(409, "conflict", undefined, `the rollout is ${r.state}`);
-    r.state = { pause: "paused", resume: "running", abort: "stopping" }[action];
-    if (action === "abort") for (const x of r.robots) if (x.step === "queued") x.step = "skipped";
+    const x = r.robots.find((x) => x.robot === robot);
+    if (!(x ?? r).actions.includes(action)) throw new Refused(409, "conflict", undefined, `the rollout is ${r.state}`);
+    if (action === "override" && reason === "") {
+      throw new Refused(400, "invalid", "reason", "is missing: say why the robot's lock is overridden");
+    }
+    if (x === undefined && action === "rollback" && endedStates.includes(r.state)) {
+      const changed = r.robots.filter((x) => x.step === "done").map((x) => x.robot);
+      return this.start({ image: "registry.local/amr:1.0", robots: changed.join(",") }, r.id);
+    }
+    if (x === undefined) this.steer(r, action, wave);
+    else this.steerRobot(r, x, action, reason);
     this.tell(r, r.robots, true);
     return r;
+  }
+
+  steer(r, action, wave) {
+    if (action === "approve") {
+      if (wave !== r.approval) throw new Refused(409, "conflict", undefined, `it is wave ${r.approval} that waits now`);
+      r.approved = [{ wave, by: "ann", at: new Date().toISOString() }];
+      r.approval = undefined;
+      return;
+    }
+    r.state = { pause: "paused", resume: "running", abort: "stopping", rollback: "stopping" }[action];
+    if (r.state === "stopping") r.ending = action === "abort" ? "aborted" : "rolled-back";
+    for (const x of r.robots) {
+      if (r.state === "stopping" && ["queued", "pulling", "waiting"].includes(x.step)) x.step = "skipped";
+      if (action === "rollback" && ["done", "replacing", "verifying"].includes(x.step)) x.step = "rolling-back";
+    }
+  }
+
+  steerRobot(r, x, action, reason) {
+    const why = `by ann: ${reason}`;
+    if (action === "override") x.override = reason;
+    else if (action === "rollback") this.enter(r, x, "rolling-back", `rolled back ${why}`);
+    else if (action === "retry") this.enter(r, x, "queued", `tried again ${why}`);
+    else if (x.step === "needs-operator") this.enter(r, x, "skipped", `put right ${why}`);
+    else if (this.lost) this.enter(r, x, "needs-operator", `given up ${why}`);
+    else this.enter(r, x, "skipped", `skipped ${why}`);
+    if (x.step === "needs-operator") this.lost = false;
   }
 
   tell(r, changedRobots, full) {

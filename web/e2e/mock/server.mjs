@@ -56,6 +56,7 @@ function reset() {
   for (const s of sessions) s.ws.close(1001, "the mock begins anew");
   fleet = new Fleet();
   graph = new Graph();
+  rollouts?.end();
   rollouts = new Rollouts(fleet, broadcast);
   [token, user, refuse] = ["", { name: "ann", role: "engineer" }, false];
 }
@@ -92,6 +93,9 @@ const levers = {
   },
   many: () => {
     fleet.size = 1000;
+  },
+  "lose-engines": () => {
+    rollouts.lost = true;
   },
   hold: () => {
     rollouts.held = "the store cannot be reached";
@@ -136,7 +140,14 @@ const routes = [
     /^\/rollouts$/,
     (url, _, spec) => (url.searchParams.get("dry_run") === "1" ? rollouts.plan(spec) : rollouts.start(spec)),
   ],
-  ["POST", /^\/rollouts\/([^/]+)\/(pause|resume|abort)$/, (_, [id, action]) => rollouts.act(id, action)],
+  [
+    "POST",
+    /^\/rollouts\/([^/]+)\/(pause|resume|abort|approve|rollback|skip|retry|override)$/,
+    (_, [id, action], wish) => rollouts.act(id, action, wish),
+  ],
+  ["GET", /^\/locks$/, () => ({ locks: rollouts.locks })],
+  ["POST", /^\/robots\/([^/]+)\/lock$/, (_, [id], { reason }) => rollouts.lock(id, reason)],
+  ["POST", /^\/robots\/([^/]+)\/unlock$/, (_, [id]) => rollouts.unlock(id)],
 ];
 
 async function api(req, url) {

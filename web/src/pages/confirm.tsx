@@ -1,11 +1,11 @@
+// The question before an operator's action on a rollout or on one of its robots.
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
-import { api, reasonOf } from "../api/client";
+import { api } from "../api/client";
 import type { Rollout, RolloutAction } from "../api/types";
 import { go } from "../ui/route";
-import { Dialog } from "../ui/widgets";
 import { app } from "./app";
-import { consequence, dangerous, names } from "./rolloutactions";
+import { Ask } from "./ask";
+import { consequence, dangerous, nameOf } from "./rolloutactions";
 
 interface Props {
   rollout: Rollout;
@@ -16,62 +16,23 @@ interface Props {
 }
 
 export function ConfirmAction({ rollout, action, robot, onClose }: Props): JSX.Element {
-  const [reason, setReason] = useState("");
-  const [error, setError] = useState<string | undefined>(undefined);
-  const [busy, setBusy] = useState(false);
-  const what = robot ?? "rollout";
-  const act = async () => {
-    setBusy(true);
-    try {
-      const answer = await api.act(
-        rollout.id,
-        action,
-        reason,
-        robot,
-        action === "approve" ? rollout.approval : undefined,
-      );
-      app.store.putRollout(answer);
-      onClose();
-      // An ended rollout is rolled back by a rollout of its own.
-      if (answer.id !== rollout.id) go({ section: "rollouts", id: answer.id });
-    } catch (cause) {
-      setError(reasonOf(cause));
-      setBusy(false);
-    }
-  };
+  const name = nameOf(action, rollout.robots.find((r) => r.robot === robot)?.step);
   return (
-    <Dialog title={`${names[action]} the ${robot === undefined ? what : `robot ${what}`}?`} onClose={onClose}>
-      <form
-        onSubmit={(e) => {
-          e.preventDefault();
-          if (!busy) void act();
-        }}
-      >
-        <div class="body">
-          <p>{consequence(rollout, action, robot)}</p>
-          <div class="field">
-            <label for="reason">Reason, for the log</label>
-            <input id="reason" type="text" value={reason} onInput={(e) => setReason(e.currentTarget.value)} />
-            {error !== undefined && (
-              <p class="error" role="alert">
-                {error}
-              </p>
-            )}
-          </div>
-        </div>
-        <div class="foot">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button
-            type="submit"
-            class={dangerous(action) ? "danger" : "primary"}
-            aria-disabled={busy ? "true" : undefined}
-          >
-            {`${names[action]} ${what}`}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <Ask
+      title={robot === undefined ? `${name} the rollout?` : `${name}: ${robot}?`}
+      verb={`${name} ${robot ?? "rollout"}`}
+      danger={dangerous(action)}
+      reason={action === "override" ? "Reason, for the log; it is needed" : "Reason, for the log"}
+      act={async (reason) => {
+        const wave = action === "approve" ? rollout.approval : undefined;
+        const answer = await api.act(rollout.id, action, reason, robot, wave);
+        app.store.putRollout(answer);
+        // An ended rollout is rolled back by a rollout of its own.
+        if (answer.id !== rollout.id) go({ section: "rollouts", id: answer.id });
+      }}
+      onClose={onClose}
+    >
+      <p>{consequence(rollout, action, robot)}</p>
+    </Ask>
   );
 }

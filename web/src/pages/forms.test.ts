@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { age, bytes, degrees, duration, fixed, hertz, shortDigest, shortImage } from "../ui/format";
 import { changed, formatRoute, parseRoute } from "../ui/route";
-import { emptyForm, notANumber, specOf } from "./rolloutform";
+import { checkOf } from "./checktext";
+import { emptyForm, type Form, notANumber, specOf } from "./rolloutform";
 import { kindCounts } from "./rolloutsteps";
 
 describe("route", () => {
@@ -51,7 +53,82 @@ describe("specOf", () => {
     });
   });
 
+  // The file that the command's flags and the sample in YAML are measured by, too; a
+  // Go test shows that it says every field.
+  it("makes the spec that says every field", () => {
+    const want: unknown = JSON.parse(
+      readFileSync(new URL("../../../internal/rollout/testdata/everyfield.json", import.meta.url), "utf8"),
+    );
+    const form: Form = {
+      image: "registry.example.com/amr:2.0",
+      robots: "hall=north,robot1",
+      container: "amr",
+      canary: "",
+      waves: "1, 10%, hall=north",
+      soak: "10m",
+      maxUnavailable: "20%",
+      maxPer: "station=1, rack=2",
+      pullAhead: "3",
+      maxFailures: "5%",
+      onFailure: "roll-back-wave",
+      offline: "block",
+      conflict: "queue",
+      approval: "each",
+      approvalRole: "operator",
+      otherPerson: true,
+      moving: true,
+      idle: "",
+      charging: true,
+      minBattery: "40",
+      windows: "mon-fri 22:00-05:00; sat-sun 00:00-24:00",
+      timeZone: "Europe/Berlin",
+      wavePulled: true,
+      minFree: "2",
+      window: "30s",
+      minRate: "50",
+      maxRestarts: "2",
+      nodes: "planner, /shared/map_server",
+      topics: "scan=9.5",
+      checks: "localised:10s=exec:/opt/check --within '0.5 m'\n\nweb=http://{host}:8080/health?robot={robot}\n",
+      skipNodes: true,
+      skipTopics: true,
+      skipDiagnostics: true,
+      keepImages: true,
+      pull: "20m",
+      wait: "2h",
+      replace: "90s",
+      verify: "3m",
+      rollback: "4m",
+      note: "the planner of May",
+    };
+    expect(specOf(form)).toEqual(want);
+    // What contradicts others of it.
+    expect(specOf({ ...emptyForm, canary: "2", idle: "2m" })).toMatchObject({ canary: 2, before: { idle: "2m" } });
+  });
+
+  it("has an input for each of its fields", () => {
+    const source = ["rolloutfields", "advancedfields"]
+      .map((file) => readFileSync(new URL(`./${file}.tsx`, import.meta.url), "utf8"))
+      .join("");
+    expect(Object.keys(emptyForm).filter((name) => !source.includes(`name="${name}"`))).toEqual([]);
+  });
+
+  it("says nothing of an approval that no wave waits for", () => {
+    expect(specOf({ ...emptyForm, approvalRole: "operator", otherPerson: true }).approval).toBeUndefined();
+  });
+
+  it("leaves a check that is wrong to the server", () => {
+    expect(["", "a", "a=exec:", "a=ftp://x", "a=exec:sh -c \"x \\\"y\\\" 'z'\" ''"].map(checkOf)).toEqual([
+      { name: "", http: "" },
+      { name: "a", http: "" },
+      { name: "a", command: [] },
+      { name: "a", http: "ftp://x" },
+      { name: "a", command: ["sh", "-c", "x \"y\" 'z'", ""] },
+    ]);
+  });
+
   it("names the field of what is not a number", () => {
+    expect(notANumber({ ...emptyForm, topics: "scan=10, odom=fast" })?.field).toBe("after.topics");
     expect(notANumber(emptyForm)).toBeUndefined();
     expect(notANumber({ ...emptyForm, minRate: "most" })?.field).toBe("after.min_rate");
   });

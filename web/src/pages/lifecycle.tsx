@@ -1,11 +1,12 @@
 // The state of a managed node and the transitions that a person may ask for.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { api, reasonOf } from "../api/client";
+import { api } from "../api/client";
 import type { Transition } from "../api/types";
 import { serverNow } from "../store/clock";
-import { ActionButton, Dialog, Section, usePolled } from "../ui/widgets";
+import { ActionButton, Section, usePolled } from "../ui/widgets";
 import { app } from "./app";
+import { Ask } from "./ask";
 import { hinders, transitions } from "./graph";
 
 const againMs = 3000;
@@ -17,60 +18,6 @@ const verbs: Record<Transition, string> = {
   cleanup: "Clean up",
   shutdown: "Shut down",
 };
-
-interface ConfirmProps {
-  node: string;
-  state: string;
-  transition: Transition;
-  act: () => Promise<void>;
-  onClose: () => void;
-}
-
-function Confirm({ node, state, transition, act, onClose }: ConfirmProps): JSX.Element {
-  const [error, setError] = useState<string | undefined>(undefined);
-  const [busy, setBusy] = useState(false);
-  const run = async () => {
-    setBusy(true);
-    try {
-      await act();
-      onClose();
-    } catch (cause) {
-      setError(reasonOf(cause));
-      setBusy(false);
-    }
-  };
-  return (
-    <Dialog title={`${verbs[transition]} the node?`} onClose={onClose}>
-      <div class="body">
-        <p>
-          <code>{node}</code>
-          {` is ${state}.`}
-          {transition === "shutdown" && " Once it is shut down, only a restart brings it back."}
-        </p>
-        {error !== undefined && (
-          <p class="warn" role="alert">
-            {error}
-          </p>
-        )}
-      </div>
-      <div class="foot">
-        <button type="button" onClick={onClose}>
-          Cancel
-        </button>
-        <button
-          type="button"
-          class={transition === "shutdown" ? "danger" : "primary"}
-          aria-disabled={busy ? "true" : undefined}
-          onClick={() => {
-            if (!busy) void run();
-          }}
-        >
-          {busy ? "Asking …" : `${verbs[transition]} node`}
-        </button>
-      </div>
-    </Dialog>
-  );
-}
 
 export function Lifecycle({ id, node }: { id: string; node: string }): JSX.Element {
   const [asked, setAsked] = useState<Transition | undefined>(undefined);
@@ -93,16 +40,22 @@ export function Lifecycle({ id, node }: { id: string; node: string }): JSX.Eleme
         ))}
       </div>
       {asked !== undefined && state !== undefined && (
-        <Confirm
-          node={node}
-          state={state}
-          transition={asked}
+        <Ask
+          title={`${verbs[asked]} the node?`}
+          verb={`${verbs[asked]} node`}
+          danger={asked === "shutdown"}
           act={async () => {
             const { state } = await api.changeLifecycle(id, node, asked);
             setTold({ state, at: serverNow() });
           }}
           onClose={() => setAsked(undefined)}
-        />
+        >
+          <p>
+            <code>{node}</code>
+            {` is ${state}.`}
+            {asked === "shutdown" && " Once it is shut down, only a restart brings it back."}
+          </p>
+        </Ask>
       )}
     </Section>
   );

@@ -14,6 +14,7 @@ import { app } from "./app";
 import { Containers } from "./containers";
 import { EventItems } from "./events";
 import { topicRows } from "./graph";
+import { LockSection } from "./lock";
 import { NodeView } from "./node";
 import { DiagnosticList, NodeList, TopicTable } from "./robotparts";
 import { TopicView } from "./topic";
@@ -199,6 +200,7 @@ function Overview({ id, polled, nodes, before }: OverviewProps): JSX.Element {
       <Section title="Pose">
         <PoseFacts row={row} robot={robot} />
       </Section>
+      <LockSection id={id} robot={robot} />
       {robot !== undefined && <Parts robot={robot} nodes={nodes} />}
       <Section title="Latest events">
         <EventItems events={events} />

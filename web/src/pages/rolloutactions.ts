@@ -1,5 +1,5 @@
 // What an operator can do with a rollout or one of its robots, in words. Pure.
-import type { Rollout, RolloutAction, UserRole } from "../api/types";
+import type { Rollout, RolloutAction, RolloutStep, UserRole } from "../api/types";
 import { count } from "../ui/format";
 import { ended, stepKind } from "./rolloutsteps";
 
@@ -16,6 +16,21 @@ export const names: Record<RolloutAction, string> = {
   retry: "Retry",
   override: "Override lock",
 };
+
+/** What an action is called for a robot at a step, or for the whole. */
+export function nameOf(action: RolloutAction, step: RolloutStep | undefined): string {
+  if (action !== "skip") return names[action];
+  switch (step) {
+    case "replacing":
+    case "verifying":
+    case "rolling-back":
+      return "Give up"; // offered when its engine is lost in the middle of the step
+    case "needs-operator":
+      return "Take as it is";
+    default:
+      return names.skip;
+  }
+}
 
 /** The least role that may; the plan may ask for more where a wave is approved. */
 export function roleFor(action: RolloutAction): UserRole {
@@ -75,11 +90,22 @@ function wholeConsequence(r: Rollout, action: RolloutAction): string {
   }
 }
 
+function skipConsequence(robot: string, step: RolloutStep | undefined): string {
+  switch (nameOf("skip", step)) {
+    case "Give up":
+      return `The engine of ${robot} does not answer. The rollout leaves ${robot} to an operator and goes on, or ends as its plan says of a failure.`;
+    case "Take as it is":
+      return `A person has put ${robot} right: the rollout takes it as it is.`;
+    default:
+      return `${robot} is left out and keeps what it runs.`;
+  }
+}
+
 /** What will happen to one robot. */
-function robotConsequence(robot: string, action: RolloutAction): string {
+function robotConsequence(robot: string, action: RolloutAction, step: RolloutStep | undefined): string {
   switch (action) {
     case "skip":
-      return `${robot} is left out, or taken as it is when a person has put it right.`;
+      return skipConsequence(robot, step);
     case "retry":
       return `${robot} is tried again at once.`;
     case "override":
@@ -92,5 +118,6 @@ function robotConsequence(robot: string, action: RolloutAction): string {
 }
 
 export function consequence(r: Rollout, action: RolloutAction, robot: string | undefined): string {
-  return robot === undefined ? wholeConsequence(r, action) : robotConsequence(robot, action);
+  if (robot === undefined) return wholeConsequence(r, action);
+  return robotConsequence(robot, action, r.robots.find((x) => x.robot === robot)?.step);
 }

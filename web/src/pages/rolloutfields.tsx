@@ -1,27 +1,9 @@
-// The inputs of a new rollout, each with the server's refusal beside it.
+// The form of a new rollout: what nearly every one says first, then its parts.
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, api } from "../api/client";
-import type { Form, Refusal } from "./rolloutform";
-
-interface Props {
-  form: Form;
-  refusal: Refusal | undefined;
-  onChange: (f: Form) => void;
-}
-
-type TextKey = { [K in keyof Form]: Form[K] extends string ? K : never }[keyof Form];
-
-interface InputProps extends Props {
-  name: TextKey;
-  /** As the spec calls it. */
-  field: string;
-  label: string;
-  hint?: string;
-  placeholder?: string;
-  list?: string;
-  numeric?: boolean;
-}
+import { AdvancedFields, advancedFields } from "./advancedfields";
+import { Check, Choice, type FieldProps, fieldOf, has, Input } from "./formparts";
 
 /** The fields that have an input; a refusal of another one stands above all. */
 const shownFields: ReadonlySet<string> = new Set([
@@ -42,51 +24,8 @@ const shownFields: ReadonlySet<string> = new Set([
   "after.window",
   "after.min_rate",
   "note",
+  ...advancedFields,
 ]);
-
-function Input({
-  form,
-  refusal,
-  onChange,
-  name,
-  field,
-  label,
-  hint,
-  placeholder,
-  list,
-  numeric,
-}: InputProps): JSX.Element {
-  const error = refusal?.field === field ? refusal.message : undefined;
-  const id = `f-${name}`;
-  return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      <input
-        id={id}
-        type="text"
-        inputMode={numeric === true ? "decimal" : "text"}
-        value={form[name]}
-        placeholder={placeholder}
-        list={list}
-        autocomplete="off"
-        spellcheck={false}
-        aria-invalid={error !== undefined ? "true" : undefined}
-        aria-describedby={error !== undefined ? `${id}-error` : hint !== undefined ? `${id}-hint` : undefined}
-        onInput={(e) => onChange({ ...form, [name]: e.currentTarget.value })}
-      />
-      {error !== undefined && (
-        <p id={`${id}-error`} class="error" role="alert">
-          {error}
-        </p>
-      )}
-      {error === undefined && hint !== undefined && (
-        <p id={`${id}-hint`} class="hint">
-          {hint}
-        </p>
-      )}
-    </div>
-  );
-}
 
 /** The repository of a reference whose tag is being typed. */
 export function repositoryOf(image: string): string | undefined {
@@ -130,44 +69,6 @@ function Tags({ image, id }: { image: string; id: string }): JSX.Element {
   );
 }
 
-type FlagKey = { [K in keyof Form]: Form[K] extends boolean ? K : never }[keyof Form];
-
-function Check({ form, onChange, name, label }: Props & { name: FlagKey; label: string }): JSX.Element {
-  return (
-    <label class="check">
-      <input
-        type="checkbox"
-        checked={form[name]}
-        onChange={(e) => onChange({ ...form, [name]: e.currentTarget.checked })}
-      />
-      {label}
-    </label>
-  );
-}
-
-interface ChoiceProps extends Props {
-  name: TextKey;
-  label: string;
-  /** Value and text; the first value is "", the server's default. */
-  options: readonly (readonly [string, string])[];
-}
-
-function Choice({ form, onChange, name, label, options }: ChoiceProps): JSX.Element {
-  const id = `f-${name}`;
-  return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      <select id={id} value={form[name]} onChange={(e) => onChange({ ...form, [name]: e.currentTarget.value })}>
-        {options.map(([value, text]) => (
-          <option key={value} value={value}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </div>
-  );
-}
-
 const onFailure = [
   ["", "roll the robot back and stop"],
   ["roll-back-wave", "roll its wave back"],
@@ -189,13 +90,12 @@ const approval = [
   ["fleet", "after the first wave"],
   ["each", "before each wave"],
 ] as const;
+const approvalRole = [
+  ["", "engineer"],
+  ["operator", "operator"],
+] as const;
 
-/** Whether the refusal is of a field in this part, which then opens. */
-function has(refusal: Refusal | undefined, fields: readonly string[]): boolean {
-  return refusal?.field !== undefined && fields.some((f) => refusal.field === f || refusal.field?.startsWith(`${f}.`));
-}
-
-function Pace(p: Props): JSX.Element {
+function Pace(p: FieldProps): JSX.Element {
   const fields = ["canary", "waves", "soak", "max_unavailable", "max_per", "pull_ahead", "max_failures", "container"];
   return (
     <details open={has(p.refusal, fields)}>
@@ -213,16 +113,31 @@ function Pace(p: Props): JSX.Element {
         <Choice {...p} name="conflict" label="A robot of another rollout" options={conflict} />
         <Choice {...p} name="approval" label="A person approves" options={approval} />
         <Input {...p} name="container" field="container" label="Container" hint="where a robot has several" />
-        {p.form.approval !== "" && <Check {...p} name="otherPerson" label="Another person than the starter" />}
+        {p.form.approval !== "" && (
+          <>
+            <Choice {...p} name="approvalRole" label="Whose role is at least" options={approvalRole} />
+            <Check {...p} name="otherPerson" label="Another person than the starter" />
+          </>
+        )}
         <Check {...p} name="keepImages" label="Keep old versions on the robots" />
       </div>
     </details>
   );
 }
 
-function GateFields(p: Props): JSX.Element {
+const gateFields = [
+  "before.min_battery",
+  "before.idle",
+  "before.moving",
+  "before.windows",
+  "before.time_zone",
+  "after.window",
+  "after.min_rate",
+];
+
+function GateFields(p: FieldProps): JSX.Element {
   return (
-    <details open={has(p.refusal, ["before", "after"])}>
+    <details open={has(p.refusal, gateFields)}>
       <summary>Gates</summary>
       <div class="fields">
         <Input
@@ -253,8 +168,8 @@ function GateFields(p: Props): JSX.Element {
   );
 }
 
-export function RolloutFields(p: Props): JSX.Element {
-  const beside = p.refusal?.field !== undefined && shownFields.has(p.refusal.field);
+export function RolloutFields(p: FieldProps): JSX.Element {
+  const beside = shownFields.has(fieldOf(p.refusal) ?? "");
   return (
     <div class="body">
       {p.refusal !== undefined && !beside && (
@@ -290,6 +205,7 @@ export function RolloutFields(p: Props): JSX.Element {
       </div>
       <Pace {...p} />
       <GateFields {...p} />
+      <AdvancedFields {...p} />
       <Input {...p} name="note" field="note" label="Note" hint="why, for the log" />
     </div>
   );

@@ -1,6 +1,7 @@
 // The form of a new rollout and what it becomes. Pure: no rule of a rollout is
 // checked here, the server says what is wrong and in which field.
 import type { RolloutSpec } from "../api/types";
+import { checkOf } from "./checktext";
 
 /** All as it was typed; empty means the server's default. */
 export interface Form {
@@ -36,6 +37,25 @@ export interface Form {
   /** Percent. */
   readonly minRate: string;
   readonly note: string;
+  readonly approvalRole: string;
+  /** Separated by commas. */
+  readonly nodes: string;
+  /** Like "scan=10", separated by commas. */
+  readonly topics: string;
+  /** A line for each, as the command line has them. */
+  readonly checks: string;
+  readonly skipNodes: boolean;
+  readonly skipTopics: boolean;
+  readonly skipDiagnostics: boolean;
+  readonly maxRestarts: string;
+  /** GB. */
+  readonly minFree: string;
+  /** The deadlines of the steps. */
+  readonly pull: string;
+  readonly wait: string;
+  readonly replace: string;
+  readonly verify: string;
+  readonly rollback: string;
 }
 
 export const emptyForm: Form = {
@@ -65,6 +85,20 @@ export const emptyForm: Form = {
   window: "",
   minRate: "",
   note: "",
+  approvalRole: "",
+  nodes: "",
+  topics: "",
+  checks: "",
+  skipNodes: false,
+  skipTopics: false,
+  skipDiagnostics: false,
+  maxRestarts: "",
+  minFree: "",
+  pull: "",
+  wait: "",
+  replace: "",
+  verify: "",
+  rollback: "",
 };
 
 /** What the server refused; the field is named as in the spec. */
@@ -84,6 +118,9 @@ export function notANumber(f: Form): Refusal | undefined {
     ["pull_ahead", f.pullAhead],
     ["before.min_battery", f.minBattery],
     ["after.min_rate", f.minRate],
+    ["after.max_restarts", f.maxRestarts],
+    ["before.min_free", f.minFree],
+    ...(parts(f.topics, ",") ?? []).map((t) => ["after.topics", t.slice(t.lastIndexOf("=") + 1)] as const),
   ] as const;
   const bad = inputs.find(([, text]) => Number.isNaN(given(text) ?? 0));
   return bad === undefined ? undefined : { field: bad[0], message: `“${bad[1]}” is not a number` };
@@ -121,6 +158,25 @@ function limits(text: string): { label: string; max: number }[] | undefined {
   });
 }
 
+function topics(text: string): { name: string; hz: number }[] | undefined {
+  return parts(text, ",")?.map((t) => {
+    const at = t.lastIndexOf("=");
+    return { name: t.slice(0, Math.max(0, at)), hz: Number(t.slice(at + 1)) };
+  });
+}
+
+/** GB as bytes. */
+function gigabytes(text: string): number | undefined {
+  const n = given(text);
+  return n === undefined ? undefined : Math.round(n * 1e9);
+}
+
+/** Without waves that wait for it, nothing is said of an approval. */
+function approvalOf(f: Form): RolloutSpec["approval"] {
+  if (f.approval === "") return undefined;
+  return only({ before: f.approval as "each", role: f.approvalRole as "operator", other_person: f.otherPerson });
+}
+
 export function specOf(f: Form): RolloutSpec {
   return {
     image: f.image.trim(),
@@ -145,10 +201,28 @@ export function specOf(f: Form): RolloutSpec {
         windows: parts(f.windows, ";"),
         time_zone: f.timeZone.trim(),
         wave_pulled: f.wavePulled,
+        min_free: gigabytes(f.minFree),
       }),
-      after: only({ window: f.window.trim(), min_rate: share(f.minRate) }),
-      approval: only({ before: f.approval as "each", other_person: f.otherPerson }),
+      after: only({
+        window: f.window.trim(),
+        min_rate: share(f.minRate),
+        max_restarts: given(f.maxRestarts),
+        nodes: parts(f.nodes, ","),
+        topics: topics(f.topics),
+        checks: parts(f.checks, "\n")?.map(checkOf),
+        skip_nodes: f.skipNodes,
+        skip_topics: f.skipTopics,
+        skip_diagnostics: f.skipDiagnostics,
+      }),
+      approval: approvalOf(f),
       keep_images: f.keepImages,
+      deadlines: only({
+        pull: f.pull.trim(),
+        wait: f.wait.trim(),
+        replace: f.replace.trim(),
+        verify: f.verify.trim(),
+        rollback: f.rollback.trim(),
+      }),
       note: f.note.trim(),
     }),
   };

@@ -7,7 +7,7 @@ import { hrefTo } from "../ui/route";
 import { ActionButton, Ago, Until } from "../ui/widgets";
 import { app } from "./app";
 import { ConfirmAction } from "./confirm";
-import { names, roleFor } from "./rolloutactions";
+import { nameOf, roleFor } from "./rolloutactions";
 import { ended, outcomeTone, stepKind, stepTone } from "./rolloutsteps";
 
 function Gates({ gates }: { gates: readonly Gate[] }): JSX.Element {
@@ -37,7 +37,7 @@ function RobotActions({ rollout, r }: { rollout: Rollout; r: RolloutRobot }): JS
     <div class="chips" role="group" aria-label={`Actions for ${r.robot}`}>
       {r.actions.map((a) => (
         <ActionButton key={a} class="small" because={unlinked ?? app.denies(roleFor(a))} onClick={() => ask(a)}>
-          {names[a]}
+          {nameOf(a, r.step)}
         </ActionButton>
       ))}
       {asked !== undefined && (
@@ -49,6 +49,7 @@ function RobotActions({ rollout, r }: { rollout: Rollout; r: RolloutRobot }): JS
 
 function Row({ rollout, r }: { rollout: Rollout; r: RolloutRobot }): JSX.Element {
   const busy = stepKind(r.step) === "busy";
+  const waits = ended(rollout.state) ? undefined : r.why;
   const name = app.store.byId.value.get(r.robot)?.name ?? r.robot;
   const digest = r.from.digest === undefined ? "" : ` ${shortDigest(r.from.digest)}`;
   return (
@@ -68,8 +69,8 @@ function Row({ rollout, r }: { rollout: Rollout; r: RolloutRobot }): JSX.Element
         )}
       </td>
       <td>
-        {r.reason !== undefined && <p>{r.reason}</p>}
-        {!ended(rollout.state) && r.why !== undefined && <p class="muted">{r.why}</p>}
+        {waits !== undefined && <p>{`Now: ${waits}`}</p>}
+        {r.reason !== undefined && <p class={waits === undefined ? "" : "muted"}>{r.reason}</p>}
         {r.gates !== undefined && r.gates.length > 0 && <Gates gates={r.gates} />}
         <RobotActions rollout={rollout} r={r} />
       </td>
