@@ -66,7 +66,7 @@ check: ## format, lint, generated files, web lint and types
 	cd web && npm run --silent check
 
 bench: ## the benchmarks, each beside a peer of its own run
-	@deploy/install.sh test
+	@deploy/install.sh bench
 	go test -run '^$$' -bench . -benchtime 1s ./msgs/... ./internal/ros/... ./internal/stream/... ./internal/etcd/...
 	@mkdir -p .cache && go test -tags bench -count 1 -p 1 -run TestFigure -timeout 40m -v ./cmd/muster ./internal/dds ./internal/docker >.cache/figures.log 2>&1; \
 	  status=$$?; grep -E 'figure|^(ok|FAIL|---)|Error' .cache/figures.log; exit $$status

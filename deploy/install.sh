@@ -6,6 +6,7 @@
 #   deploy/install.sh run     to build and to run the demo
 #   deploy/install.sh test    that, and engines, etcd, DDS peers, Docker Compose and a browser for the tests
 #   deploy/install.sh check   that, and the linters
+#   deploy/install.sh bench   as for test, and ddsperf
 #   deploy/install.sh engine  as for test, and the newest Docker Engine; prints the directory of its programs
 set -eu
 
@@ -40,6 +41,8 @@ need_test() {
 }
 
 need_engine() { [ -e /usr/include/seccomp.h ] || want libseccomp-dev; }
+
+need_bench() { has ddsperf || want cyclonedds-tools; }
 
 need_check() { has shellcheck || want shellcheck; }
 
@@ -157,10 +160,11 @@ case $set_wanted in
 run) need_run ;;
 test) need_run && need_test ;;
 check) need_run && need_test && need_check ;;
+bench) need_run && need_test && need_bench ;;
 engine) need_run && need_test && need_engine ;;
 browser) browser && exit 0 || exit 1 ;;
 *)
-  say "usage: deploy/install.sh run|test|check|engine"
+  say "usage: deploy/install.sh run|test|check|bench|engine"
   exit 2
   ;;
 esac
