@@ -191,9 +191,9 @@ func (s *Store) RemoveHold(_ context.Context, robot string) error {
 }
 
 // NextGeneration counts.
-func (s *Store) NextGeneration(context.Context) (uint64, error) {
-	err := s.do(func() error { s.generation++; return nil })
-	return s.generation, err
+func (s *Store) NextGeneration(context.Context) (drawn uint64, err error) {
+	err = s.do(func() error { s.generation++; drawn = s.generation; return nil })
+	return drawn, err
 }
 
 // Watch signals each change until ctx ends.
