@@ -86,6 +86,24 @@ func TestOnlyMembersOfTheKeystoreAreHeardAndHear(t *testing.T) {
 	assert.False(t, ask(members[1]).MayB, "what its permissions do not name")
 }
 
+// fastMember starts a Fast DDS member and waits until it stands so. One in some
+// dozens, on a busy machine, is not heard by a Cyclone member; why is not known. So
+// another one is started then, twice at most.
+func fastMember(t *testing.T, domain int, enclave *dds.Security, stands func(*ddstest.Peer, *heard) bool) (p *ddstest.Peer, h heard) {
+	t.Helper()
+	for range 3 {
+		p, h = witnessOf(ddstest.StartMember(t, domain, ddstest.Directory(enclave))), newHeard()
+		for end := time.Now().Add(ddstest.Deadline); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			if askPeer(p, &h); stands(p, &h) {
+				return p, h
+			}
+		}
+		t.Log("a Fast DDS member was not heard")
+	}
+	require.Fail(t, "no Fast DDS member was heard")
+	return p, h
+}
+
 // lowEnclave has a name whose SHA-256, as a certificate's subject, is below that
 // of nearly every other: its bearer begins the handshakes.
 const lowEnclave = "/muster-4101"
@@ -97,14 +115,11 @@ func TestAFastDDSMember(t *testing.T) {
 	t.Parallel()
 	domain, k := ddstest.FreeDomain(t), ddstest.NewKeystore(t)
 	manager := startWitness(t, domain, k.Enclave(lowEnclave, "*"))
-	robot := witnessOf(ddstest.StartMember(t, domain, ddstest.Directory(k.Enclave("/robot1", "rt/a"))))
-	h := newHeard()
-	require.Eventually(t, func() bool {
+	_, h := fastMember(t, domain, k.Enclave("/robot1", "rt/a"), func(robot *ddstest.Peer, h *heard) bool {
 		talk(robot)
-		askPeer(robot, &h)
 		m := ask(manager)
 		return m.Samples[h.Self] > 0 && m.Endpoints[h.Self] && h.Samples[m.Self] > 0 && h.Endpoints[m.Self]
-	}, ddstest.Deadline, 20*time.Millisecond, "each other")
+	})
 
 	late := startWitness(t, domain, k.Enclave("/manager1", "*")) // its name is above the robot's
 	require.Eventually(t, func() bool { return ask(late).Explained > 0 }, ddstest.Deadline, 20*time.Millisecond, "a line that says why")
@@ -121,9 +136,8 @@ func TestARevokedMemberIsNotHeard(t *testing.T) {
 	m, g, b := startWitness(t, domain, manager), startWitness(t, domain, good), startWitness(t, domain, bad)
 	awaitEachOther(t, g, b, "who do not know of it")
 	awaitEachOther(t, m, g, "the rest")
-	fast := witnessOf(ddstest.StartMember(t, domain, ddstest.Directory(bad))) // the same, on another vendor's
-	h := newHeard()
-	require.Eventually(t, func() bool { askPeer(fast, &h); return h.Samples[ask(g).Self] > 0 }, ddstest.Deadline, 20*time.Millisecond, "it works")
+	// The same, on another vendor's.
+	fast, h := fastMember(t, domain, bad, func(_ *ddstest.Peer, h *heard) bool { return h.Samples[ask(g).Self] > 0 })
 	before := ask(m)
 	require.Eventually(t, func() bool { return ask(m).Samples[ask(g).Self] > before.Samples[ask(g).Self]+20 }, ddstest.Deadline, 20*time.Millisecond)
 	all, bads := ask(m), ask(b).Self
