@@ -16,10 +16,10 @@ func Next(p Plan, s Status, wishes []Wish, f Facts, now time.Time) Decision {
 		return Decision{Status: s}
 	}
 	d := &decider{plan: &p, facts: f, now: now, s: s.clone(), why: make(map[string]Waiting), locking: make(map[int]bool)}
+	d.moveClocks(f.Set) // what a wish notes is of the present clock
 	for _, w := range wishes {
 		d.takeWish(w)
 	}
-	d.moveClocks(f.Set)
 	d.mendClocks()
 	// Robots in hand come first: a failure among them stops those that wait.
 	d.each(func(s Step) bool { return s != StepQueued && s != StepWaiting }, d.advance)

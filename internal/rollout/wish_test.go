@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -106,6 +107,19 @@ func TestAWishIsTakenInOnce(t *testing.T) {
 	again := Next(w.plan, d.Status, wishes, w.facts(), w.now)
 	assert.Equal(t, StateRunning, again.Status.State)
 	assert.Empty(t, again.Refused)
+}
+
+// What a wish notes is of the clock as it is now, also in the decision that learns
+// that it was set.
+func TestAWishIsOfThePresentClock(t *testing.T) {
+	w := newWorld(1, Spec{})
+	w.status.Robots = map[string]RobotStatus{"r1": {Step: StepFailed, Since: t0, FailedAt: t0, Tidy: true}}
+	f := w.facts()
+	f.Set = -time.Hour
+	d := Next(w.plan, w.status, []Wish{{Seq: 1, Action: ActionRetry, Robot: "r1", By: "ada"}}, f, w.now)
+	require.Empty(t, d.Refused)
+	assert.Equal(t, StepQueued, d.Status.Robot("r1").Step)
+	assert.Equal(t, w.now, d.Status.Robot("r1").Since)
 }
 
 func TestAnApprovalSaysWhoAndWhen(t *testing.T) {
