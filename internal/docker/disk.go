@@ -62,23 +62,26 @@ const unknownFree = -1
 func (w *work) free(ctx context.Context) (int64, error) {
 	call, cancel := w.timed(ctx)
 	defer cancel()
+	if strings.HasPrefix(w.endpoint.URL, "tcp:") {
+		return w.told(w.freeInside(call)), nil
+	}
 	info, err := w.s.Info(call, client.InfoOptions{})
 	if err != nil {
 		return unknownFree, fmt.Errorf("ask engine for its data root: %w", err)
 	}
-	var free int64
-	switch scheme, _, _ := strings.Cut(w.endpoint.URL, ":"); scheme {
-	case "ssh":
-		free, err = w.farFree(call, imageRoot(info.Info))
-	case "unix":
-		return nearFree(info.Info), nil
-	default:
-		free, err = w.freeInside(call)
+	if strings.HasPrefix(w.endpoint.URL, "ssh:") {
+		return w.told(w.farFree(call, imageRoot(info.Info))), nil
 	}
-	if err != nil { // a login that may do nothing but speak with the engine, an image without df
+	return nearFree(info.Info), nil
+}
+
+// told is what a df told, if it did: a login may do nothing but speak with the
+// engine, and an image may have no df.
+func (w *work) told(free int64, err error) int64 {
+	if err != nil {
 		w.log.Debug("the free disk space is not known", "err", err)
 	}
-	return free, nil
+	return free
 }
 
 func nearFree(info system.Info) int64 {
