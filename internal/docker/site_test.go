@@ -84,24 +84,34 @@ func TestPullGoesOnWhereItWasCutOff(t *testing.T) {
 	require.Less(t, sent.Load(), int64(size+size/2), "and not the whole again")
 }
 
+// layer is the layer that a request gets, if it is one of so many bytes or more;
+// all else it answers itself and returns nil.
+func layer(w http.ResponseWriter, r *http.Request, next http.Handler, size int) []byte {
+	if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, "/blobs/") {
+		next.ServeHTTP(w, r)
+		return nil
+	}
+	resp, err := http.Get("http://" + images.Host + r.URL.Path)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || len(b) < size {
+		_, _ = w.Write(b)
+		return nil
+	}
+	return b
+}
+
 // cutsOnce cuts the first layer of so many bytes off after a MiB, and counts what it
 // sends of such ones.
 func cutsOnce(size int) (step func(http.ResponseWriter, *http.Request, http.Handler), sent *atomic.Int64) {
 	var cuts atomic.Int64
 	sent = new(atomic.Int64)
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, "/blobs/") {
-			next.ServeHTTP(w, r)
-			return
-		}
-		resp, err := http.Get("http://" + images.Host + r.URL.Path)
-		if err != nil {
-			panic(http.ErrAbortHandler)
-		}
-		defer func() { _ = resp.Body.Close() }()
-		b, err := io.ReadAll(resp.Body)
-		if err != nil || len(b) < size {
-			_, _ = w.Write(b)
+		b := layer(w, r, next, size)
+		if b == nil {
 			return
 		}
 		if cuts.Add(1) > 1 { // the engine's pauses grow: 5 s, 10 s, …
