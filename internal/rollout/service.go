@@ -26,6 +26,8 @@ type Service struct {
 	since    time.Time
 	domainOK func() bool
 
+	storing chan struct{} // of size 1: who stores a plan
+
 	mu     sync.RWMutex
 	known  []Stored // guarded by mu; as last read, newest first
 	seen   int64    // guarded by mu; what the store gave with known
@@ -41,6 +43,7 @@ func NewService(store Store, resolver Resolver, runner *Runner) *Service {
 	return &Service{
 		store: store, resolver: resolver, registry: runner.Registry, runner: runner,
 		log: runner.Log, since: runner.Now(), domainOK: runner.DomainOK,
+		storing: make(chan struct{}, 1),
 	}
 }
 

@@ -5,29 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/muster-fleet/muster/internal/fleet"
 )
 
-// errOvertaken: another rollout was stored while this one was planned.
-var errOvertaken = fmt.Errorf("another rollout was started at the same time: %w", ErrConflict)
-
-// maxPlans is how often a rollout is planned anew when others are stored at the
-// same time: one of them is, each time.
+// maxPlans is how often a rollout is planned anew when other managers store theirs
+// at the same time: one of them is stored, each time.
 const maxPlans = 20
-
-// untilStored plans a rollout again while others overtake it. Whether they have its
-// robots is for the new plan to say.
-func untilStored(plan func() (Report, error)) (r Report, err error) {
-	for range maxPlans {
-		if r, err = plan(); !errors.Is(err, errOvertaken) {
-			break
-		}
-	}
-	return r, err
-}
 
 // Start plans a rollout and, unless it is a dry run, stores it; the runner
 // takes it from there. Errors: *FieldError, ErrConflict, and what the registry
@@ -40,24 +27,17 @@ func (s *Service) Start(ctx context.Context, spec Spec, by string, dryRun bool) 
 		}
 		return Report{}, fmt.Errorf("resolve image %s: %w", spec.Image, err)
 	}
-	return untilStored(func() (Report, error) { return s.start(ctx, spec, image, by, dryRun) })
-}
-
-func (s *Service) start(ctx context.Context, spec Spec, image PinnedImage, by string, dryRun bool) (Report, error) {
-	all, seen, err := s.store.List(ctx)
+	all, _, err := s.store.List(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("read the rollouts: %w", err)
 	}
-	in := PlanInput{
-		By: by, Spec: spec, Image: image, Fleet: s.registry.Snapshot(), Busy: busy(all), Now: s.runner.Now().UTC(),
-	}
-	if in.Holds, err = s.holdsByRobot(ctx); err != nil {
+	in, err := s.planInput(ctx, spec, image, by, all)
+	if err != nil {
 		return Report{}, err
 	}
-	in.ID = newID(in.Now)
 	if !dryRun {
-		if in.Generation, err = s.store.NextGeneration(ctx); err != nil {
-			return Report{}, fmt.Errorf("draw a generation: %w", err)
+		if in.Generation, err = s.generation(ctx); err != nil {
+			return Report{}, err
 		}
 	}
 	p, err := NewPlan(in)
@@ -65,17 +45,95 @@ func (s *Service) start(ctx context.Context, spec Spec, image PinnedImage, by st
 		return Report{}, err
 	}
 	// What the engines say can only leave robots out, or refuse the plan.
-	if in.Previews = s.previews(ctx, &p); len(in.Previews) > 0 {
+	previews := s.previews(ctx, &p)
+	if dryRun {
+		return s.dryRun(in, p, previews)
+	}
+	return s.planAndStore(ctx, func(all []Stored) (Plan, error) {
+		in, err := s.planInput(ctx, spec, image, by, all)
+		if err != nil {
+			return Plan{}, err
+		}
+		if in.Generation, err = s.generation(ctx); err != nil {
+			return Plan{}, err
+		}
+		in.Previews = previews
+		return NewPlan(in)
+	})
+}
+
+// planInput is what a plan is made from, with the rollouts that are stored.
+func (s *Service) planInput(ctx context.Context, spec Spec, image PinnedImage, by string, all []Stored) (in PlanInput, err error) {
+	now := s.runner.Now().UTC()
+	in = PlanInput{ID: newID(now), By: by, Spec: spec, Image: image, Fleet: s.registry.Snapshot(), Busy: busy(all), Now: now}
+	in.Holds, err = s.holdsByRobot(ctx)
+	return in, err
+}
+
+func (s *Service) generation(ctx context.Context) (uint64, error) {
+	g, err := s.store.NextGeneration(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("draw a generation: %w", err)
+	}
+	return g, nil
+}
+
+func (s *Service) dryRun(in PlanInput, p Plan, previews map[string]Preview) (Report, error) {
+	if in.Previews = previews; len(previews) > 0 {
+		var err error
 		if p, err = NewPlan(in); err != nil {
 			return Report{}, err
 		}
 	}
-	if dryRun {
-		r := MakeReport(p, firstStatus(&p), Explain(p, s.planFacts(&p, in), in.Now))
-		r.preview(in.Previews)
-		return r, nil
+	r := MakeReport(p, firstStatus(&p), Explain(p, s.planFacts(&p, in), in.Now))
+	r.preview(previews)
+	return r, nil
+}
+
+// planAndStore plans with the rollouts that are stored now, and stores the plan. The
+// plans of this manager are stored one after the other; when one of another manager
+// comes between, it plans again, and whether that one has its robots is for the new
+// plan to say. A generation is drawn after the rollouts were read, so that it is
+// higher than theirs.
+func (s *Service) planAndStore(ctx context.Context, plan func(all []Stored) (Plan, error)) (Report, error) {
+	p, err := s.storePlan(ctx, plan)
+	if err != nil {
+		return Report{}, err
 	}
-	return s.storePlan(ctx, p, seen)
+	s.registry.Journal().Record(fleet.Event{
+		Time: p.CreatedAt, Severity: fleet.SeverityInfo, Kind: "rollout.started", Rollout: p.ID,
+		Text: fmt.Sprintf("%s starts %s on %d robots", p.CreatedBy, p.Image.Ref, len(p.Robots)),
+	})
+	if err := s.refresh(ctx); err != nil {
+		return MakeReport(p, firstStatus(&p), nil), nil // it is stored; only our copy is old
+	}
+	return s.Get(ctx, p.ID)
+}
+
+func (s *Service) storePlan(ctx context.Context, plan func(all []Stored) (Plan, error)) (Plan, error) {
+	select {
+	case s.storing <- struct{}{}:
+		defer func() { <-s.storing }()
+	case <-ctx.Done():
+		return Plan{}, fmt.Errorf("wait for other rollouts to be stored: %w", ctx.Err())
+	}
+	for range maxPlans {
+		all, seen, err := s.store.List(ctx)
+		if err != nil {
+			return Plan{}, fmt.Errorf("read the rollouts: %w", err)
+		}
+		p, err := plan(all)
+		if err != nil {
+			return Plan{}, err
+		}
+		if err = s.store.Create(ctx, p, firstStatus(&p), seen); err == nil {
+			return p, nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return Plan{}, fmt.Errorf("store rollout %s: %w", p.ID, err)
+		}
+	}
+	return Plan{}, conflictf("other managers start rollouts all the time")
 }
 
 // planFacts are what is known of the robots of a plan that is not stored.
@@ -96,26 +154,6 @@ func firstStatus(p *Plan) Status {
 	return Status{
 		Version: 1, Rollout: p.ID, State: StateRunning, StartedAt: p.CreatedAt, Reason: "started by " + p.CreatedBy,
 	}
-}
-
-// storePlan stores a plan with its first status.
-func (s *Service) storePlan(ctx context.Context, p Plan, seen int64) (Report, error) {
-	status := firstStatus(&p)
-	err := s.store.Create(ctx, p, status, seen)
-	switch {
-	case errors.Is(err, ErrConflict):
-		return Report{}, fmt.Errorf("store rollout %s: %w", p.ID, errOvertaken)
-	case err != nil:
-		return Report{}, fmt.Errorf("store rollout %s: %w", p.ID, err)
-	}
-	s.registry.Journal().Record(fleet.Event{
-		Time: p.CreatedAt, Severity: fleet.SeverityInfo, Kind: "rollout.started", Rollout: p.ID,
-		Text: fmt.Sprintf("%s starts %s on %d robots", p.CreatedBy, p.Image.Ref, len(p.Robots)),
-	})
-	if err := s.refresh(ctx); err != nil {
-		return MakeReport(p, status, nil), nil // it is stored; only our copy is old
-	}
-	return s.Get(ctx, p.ID)
 }
 
 // busy maps each robot to the rollout that has not ended with it.
@@ -192,30 +230,22 @@ func (s *Service) previews(ctx context.Context, p *Plan) map[string]Preview {
 // RollBack takes back an ended rollout by a plan of its own: each robot that was
 // changed gets the image that it had before, through the same gates.
 func (s *Service) RollBack(ctx context.Context, id, by, reason string) (Report, error) {
-	return untilStored(func() (Report, error) { return s.rollBack(ctx, id, by, reason) })
-}
-
-func (s *Service) rollBack(ctx context.Context, id, by, reason string) (Report, error) {
-	all, seen, err := s.store.List(ctx)
-	if err != nil {
-		return Report{}, fmt.Errorf("read the rollouts: %w", err)
-	}
-	for i := range all {
-		if all[i].Plan.ID != id {
-			continue
+	return s.planAndStore(ctx, func(all []Stored) (Plan, error) {
+		i := slices.IndexFunc(all, func(st Stored) bool { return st.Plan.ID == id })
+		if i < 0 {
+			return Plan{}, fmt.Errorf("roll back rollout %s: %w", id, ErrNotFound)
 		}
-		in := UndoInput{Plan: all[i].Plan, Status: all[i].Status, By: by, Reason: reason, Fleet: s.registry.Snapshot(), Busy: busy(all), Now: s.runner.Now().UTC()}
-		in.ID = newID(in.Now)
-		if in.Generation, err = s.store.NextGeneration(ctx); err != nil {
-			return Report{}, fmt.Errorf("draw a generation: %w", err)
+		now := s.runner.Now().UTC()
+		in := UndoInput{
+			ID: newID(now), Plan: all[i].Plan, Status: all[i].Status, By: by, Reason: reason,
+			Fleet: s.registry.Snapshot(), Busy: busy(all), Now: now,
 		}
-		p, err := NewUndo(in)
-		if err != nil {
-			return Report{}, err
+		var err error
+		if in.Generation, err = s.generation(ctx); err != nil {
+			return Plan{}, err
 		}
-		return s.storePlan(ctx, p, seen)
-	}
-	return Report{}, fmt.Errorf("roll back rollout %s: %w", id, ErrNotFound)
+		return NewUndo(in)
+	})
 }
 
 // Wish stores what an operator wants of a rollout. The runner takes it in; the
