@@ -2,11 +2,13 @@ package docker
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
+	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"
 
 	"github.com/muster-fleet/muster/internal/docker/dockertest"
@@ -104,4 +106,32 @@ func (p *project) inspectImage(ref string) string {
 	got, err := p.api.ImageInspect(p.ctx(), ref)
 	require.NoError(p.t, err)
 	return got.ID
+}
+
+// Compose finds its containers by these labels, and leaves one alone as long as
+// the hash of its configuration is the same.
+func TestComposeKnowsTheSuccessor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, dockertest.Image{}, dockertest.Image{})
+	compose := map[string]string{
+		"com.docker.compose.project": "robot", "com.docker.compose.service": "amr", "com.docker.compose.oneoff": "False",
+		"com.docker.compose.container-number": "1", "com.docker.compose.config-hash": "0123abcd",
+		"com.docker.compose.project.working_dir": "/srv/robot", "com.docker.compose.project.config_files": "/srv/robot/compose.yaml",
+		"com.docker.compose.depends_on": "", "com.docker.compose.version": "5.6.0",
+		"com.docker.compose.image": "sha256:of-the-old-one",
+	}
+	o := agent()
+	o.Config.Labels = maps.Clone(compose)
+	r.run(o)
+	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
+	now := r.inspect(r.t1.Container).Container
+	compose["com.docker.compose.image"] = now.Image // compose compares it with the image of the file
+	for k, v := range compose {
+		require.Equal(t, v, now.Config.Labels[k], k)
+	}
+	list, err := r.api.ContainerList(r.ctx(), client.ContainerListOptions{Filters: make(client.Filters).Add("label",
+		"com.docker.compose.project=robot", "com.docker.compose.service=amr", "com.docker.compose.oneoff=False")})
+	require.NoError(t, err)
+	require.Len(t, list.Items, 1, "the old one does not run")
+	require.Equal(t, now.ID, list.Items[0].ID)
 }

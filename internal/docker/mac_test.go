@@ -154,3 +154,27 @@ func TestGeneratedMACAddressIsNotKept(t *testing.T) {
 	require.NoError(t, r.c.Replace(r.ctx(), r.t1, isReady))
 	require.NotEqual(t, was, r.mac(on))
 }
+
+func TestEndpointKeepsAMACAddress(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		api, endpoint string
+		keeps         bool
+	}{
+		"1.41":                {"1.41", `{"MacAddress":"06:00:00:00:00:01","IPAddress":"10.0.0.7"}`, false},
+		"1.45, the user's":    {"1.45", `{"MacAddress":"06:00:00:00:00:01","IPAddress":"10.0.0.7"}`, true},
+		"1.45, generated":     {"1.45", `{"MacAddress":"02:42:0a:00:00:07","IPAddress":"10.0.0.7"}`, false},
+		"1.45, not connected": {"1.45", `{"MacAddress":"06:00:00:00:00:01","IPAddress":""}`, true},
+		"1.48":                {"1.48", `{"MacAddress":"06:00:00:00:00:01","IPAddress":"10.0.0.7"}`, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var e fields
+			require.NoError(t, json.Unmarshal([]byte(c.endpoint), &e))
+			o := original{api: c.api}
+			o.seen.HostConfig = new(container.HostConfig)
+			require.NoError(t, o.endpoint("hall", e))
+			require.Equal(t, c.keeps, e["MacAddress"] != nil)
+			require.NotContains(t, e, "IPAddress")
+		})
+	}
+}

@@ -158,3 +158,18 @@ func TestReplaceOfAnUnknownProgramIsFatalAndRolledBack(t *testing.T) {
 	require.Equal(t, old, r.inspect(r.t1.Container).Container.ID)
 	require.Equal(t, map[string]string{"": "running"}, r.family())
 }
+
+func TestReplaceRefusesVolumesOfAContainerThatIsGone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, dockertest.Image{}, dockertest.Image{})
+	from := r.another("-from", agent())
+	o := agent()
+	o.HostConfig.VolumesFrom = []string{from}
+	r.run(o)
+	_, err := r.api.ContainerRemove(r.ctx(), from, client.ContainerRemoveOptions{Force: true})
+	require.NoError(t, err)
+	err = r.c.Replace(r.ctx(), r.t1, isReady)
+	require.True(t, rollout.IsFatal(err), err)
+	require.ErrorContains(t, err, "HostConfig.VolumesFrom")
+	require.Equal(t, map[string]string{"": "running"}, r.family())
+}

@@ -232,28 +232,6 @@ func TestLocks(t *testing.T) {
 	})
 }
 
-func TestWatch(t *testing.T) {
-	both(t, func(t *testing.T, s seams) {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		c := s.store.Watch(ctx)
-		p, st := plan("a", 1)
-		require.Eventually(t, func() bool { // until the watch is open
-			_, seen, err := s.store.List(ctx)
-			require.NoError(t, err)
-			p.ID += "a"
-			st.Rollout = p.ID
-			require.NoError(t, s.store.Create(ctx, p, st, seen))
-			select {
-			case <-c:
-				return true
-			case <-time.After(50 * time.Millisecond):
-				return false
-			}
-		}, 10*time.Second, time.Millisecond)
-	})
-}
-
 func client(t *testing.T, endpoint string) *clientv3.Client {
 	t.Helper()
 	kv, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}})
@@ -308,40 +286,6 @@ func TestAPlanOfFiveThousandRobotsFits(t *testing.T) {
 	assert.Len(t, changed.Kvs, 2, "the robot's key and the status")
 	assert.Less(t, bytes, 1000)
 	t.Logf("one robot's change among 5,000 writes %d bytes", bytes)
-}
-
-func TestWatchSurvivesCompactionAndRestart(t *testing.T) {
-	server := etcdtest.Start(t)
-	s := etcd.NewStore(etcdtest.Dial(t, "m1", 2*time.Second, server.Endpoint))
-	kv := client(t, server.Endpoint)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	c := s.Watch(ctx)
-	p, st := plan("a", 1)
-	require.NoError(t, s.Create(ctx, p, st, 0))
-	<-c
-	server.Kill()
-	server.Start()
-	require.Eventually(t, func() bool { return s.Health(ctx) == nil }, 20*time.Second, 20*time.Millisecond)
-	var last int64
-	for range 50 {
-		r, err := kv.Put(ctx, "/test/rollouts/a/wish", `{"seq":1}`)
-		require.NoError(t, err)
-		last = r.Header.Revision
-	}
-	_, err := kv.Compact(ctx, last)
-	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		select {
-		case <-c:
-			return true
-		default:
-			return false
-		}
-	}, 20*time.Second, 10*time.Millisecond)
-	got, err := s.Load(ctx, "a")
-	require.NoError(t, err)
-	assert.Equal(t, "a", got.Plan.ID, "the data outlives the server")
 }
 
 func TestAnUnknownFormatIsSaid(t *testing.T) {
@@ -416,51 +360,4 @@ func TestADeepDirectoryWorks(t *testing.T) {
 	assert.NoError(t, c.Health(t.Context()))
 	_ = c.Close()
 	e.Close()
-}
-
-// BenchmarkList reads a rollout of 5,000 robots after one of them changed.
-func BenchmarkList(b *testing.B) {
-	s := etcd.NewStore(etcdtest.Dial(b, "m1", 2*time.Second, etcdtest.Embed(b)))
-	p, st := plan("a", 5000)
-	require.NoError(b, s.Create(b.Context(), p, st, 0))
-	_, term, err := etcd.Elector{Client: s.Client}.Campaign(b.Context())
-	require.NoError(b, err)
-	defer func() { _ = term.Resign(context.Background()) }()
-	got, err := s.Load(b.Context(), "a")
-	require.NoError(b, err)
-	now := got.Status
-	now.Robots = make(map[string]rollout.RobotStatus)
-	for _, r := range p.Robots {
-		now.Robots[r.Robot] = rollout.RobotStatus{Step: rollout.StepDone}
-	}
-	now, err = s.Save(b.Context(), term.Fence(), got.Status, now)
-	require.NoError(b, err)
-	for b.Loop() {
-		b.StopTimer()
-		next := now
-		next.Reason = fmt.Sprint(b.N)
-		now, err = s.Save(b.Context(), term.Fence(), now, next)
-		require.NoError(b, err)
-		b.StartTimer()
-		_, _, err := s.List(b.Context())
-		require.NoError(b, err)
-	}
-}
-
-func BenchmarkSave(b *testing.B) {
-	s := etcd.NewStore(etcdtest.Dial(b, "m1", 2*time.Second, etcdtest.Embed(b)))
-	p, st := plan("a", 100)
-	require.NoError(b, s.Create(b.Context(), p, st, 0))
-	_, term, err := etcd.Elector{Client: s.Client}.Campaign(b.Context())
-	require.NoError(b, err)
-	defer func() { _ = term.Resign(context.Background()) }()
-	got, err := s.Load(b.Context(), "a")
-	require.NoError(b, err)
-	now := got.Status
-	for b.Loop() {
-		next := now
-		next.Reason = fmt.Sprint(b.N)
-		now, err = s.Save(b.Context(), term.Fence(), now, next)
-		require.NoError(b, err)
-	}
 }

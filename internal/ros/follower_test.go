@@ -2,10 +2,7 @@ package ros_test
 
 import (
 	"context"
-	"encoding/hex"
-	"encoding/json"
 	"math"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -24,129 +21,9 @@ import (
 	"github.com/muster-fleet/muster/msgs/rosgraph_msgs"
 	"github.com/muster-fleet/muster/msgs/sensor_msgs"
 	"github.com/muster-fleet/muster/msgs/std_msgs"
-	"github.com/muster-fleet/muster/msgs/tf2_msgs"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-var (
-	sensor  = ros.QoS{Reliability: ros.BestEffort, Durability: ros.Volatile, History: ros.KeepLast, Depth: 5}
-	plain   = ros.QoS{Reliability: ros.Reliable, Durability: ros.Volatile, History: ros.KeepLast, Depth: 5}
-	latched = ros.QoS{Reliability: ros.Reliable, Durability: ros.TransientLocal, History: ros.KeepLast, Depth: 1}
-)
-
-// house is a follower with a registry behind it, in a domain in memory.
-type house struct {
-	t        *testing.T
-	domain   *rostest.Domain
-	own      *rostest.Participant
-	follower *ros.Follower
-	registry *fleet.Registry
-	mu       sync.Mutex
-	seen     []fleet.Observation
-}
-
-func follow(t *testing.T, o ros.FollowerOptions) *house {
-	h := &house{t: t, domain: rostest.NewDomain(3)}
-	h.registry = fleet.NewRegistry(&fleet.Journal{})
-	h.own = h.domain.Join()
-	h.follower = ros.NewFollower(h.own, func(now time.Time, obs ...fleet.Observation) {
-		h.mu.Lock()
-		for _, o := range obs {
-			if p, ok := o.(fleet.PosesObserved); ok {
-				for _, one := range p.Poses {
-					h.seen = append(h.seen, one)
-				}
-				continue
-			}
-			h.seen = append(h.seen, o)
-		}
-		h.mu.Unlock()
-		h.registry.Apply(now, obs...)
-	}, o)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- h.follower.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		assert.ErrorIs(t, <-done, context.Canceled)
-	})
-	return h
-}
-
-func (h *house) eventually(what string, ok func(fleet.Robot) bool, id string) {
-	h.t.Helper()
-	require.Eventually(h.t, func() bool {
-		r, known := h.registry.Robot(id)
-		return known && ok(r)
-	}, 10*time.Second, 5*time.Millisecond, what)
-}
-
-// robot publishes as a robot's driver does.
-type robot struct {
-	t       *testing.T
-	p       *rostest.Participant
-	ns      string
-	w       map[string]ros.Writer
-	answers map[ros.ReaderID]func(cdr []byte)
-}
-
-func (h *house) robot(ns string) *robot {
-	r := &robot{h.t, h.domain.Join(), ns, make(map[string]ros.Writer), make(map[ros.ReaderID]func([]byte))}
-	r.advertise(ros.InfoTopic, ros.InfoType, ros.InfoWriterQoS())
-	return r
-}
-
-func (r *robot) advertise(topic, typ string, q ros.QoS) {
-	pub := ros.Publication{Topic: ros.Join(r.ns, topic), Type: typ, QoS: q}
-	if topic == ros.InfoTopic {
-		pub.Topic, pub.RawName = topic, true
-	}
-	w, err := r.p.Advertise(pub)
-	require.NoError(r.t, err)
-	r.w[topic] = w
-}
-
-func (r *robot) nodes(size ros.GIDSize, names ...string) {
-	f := ros.NodesFact{Participant: r.p.Participant()}
-	for _, n := range names {
-		f.Nodes = append(f.Nodes, ros.NodeEntities{Namespace: r.ns, Name: n})
-	}
-	b, err := ros.EncodeInfo(f, size)
-	require.NoError(r.t, err)
-	require.NoError(r.t, r.w[ros.InfoTopic].Write(b))
-}
-
-func (r *robot) write(topic string, m interface {
-	MarshalCDR([]byte) ([]byte, error)
-},
-) {
-	b, err := m.MarshalCDR(nil)
-	require.NoError(r.t, err)
-	require.NoError(r.t, r.w[topic].Write(b))
-}
-
-func odometry(frame string, x, y, z, w float64) *nav_msgs.Odometry {
-	m := nav_msgs.NewOdometry()
-	m.Header.FrameID = frame
-	m.Pose.Pose.Position = geometry_msgs.Point{X: x, Y: y}
-	m.Pose.Pose.Orientation = geometry_msgs.Quaternion{Z: z, W: w}
-	m.Twist.Twist.Linear.X = 0.5
-	return &m
-}
-
-func samples(t *testing.T) map[string][]byte {
-	raw, err := os.ReadFile("testdata/samples.json")
-	require.NoError(t, err)
-	var text map[string]string
-	require.NoError(t, json.Unmarshal(raw, &text))
-	out := make(map[string][]byte)
-	for typ, h := range text {
-		out[typ], err = hex.DecodeString(h)
-		require.NoError(t, err)
-	}
-	return out
-}
 
 func TestARobotAppearsByItsTopics(t *testing.T) {
 	h := follow(t, ros.FollowerOptions{})
@@ -372,56 +249,6 @@ func TestOpenSharesOneReader(t *testing.T) {
 	require.Eventually(t, func() bool { return a.Dropped() >= 8 }, 10*time.Second, time.Millisecond, "the oldest go")
 	assert.Len(t, a.C(), 2)
 	a.Close()
-}
-
-func transform(parent, child string, x, y, z, w float64) geometry_msgs.TransformStamped {
-	var t geometry_msgs.TransformStamped
-	t.Header.FrameID, t.ChildFrameID = parent, child
-	t.Transform.Translation = geometry_msgs.Vector3{X: x, Y: y}
-	t.Transform.Rotation = geometry_msgs.Quaternion{Z: z, W: w}
-	return t
-}
-
-func TestTransformsOfTheRobotsOwnTopicCorrectItsOdometry(t *testing.T) {
-	h := follow(t, ros.FollowerOptions{})
-	r := h.robot("/robot1")
-	r.advertise("odom", "nav_msgs/msg/Odometry", plain)
-	r.advertise("tf", "tf2_msgs/msg/TFMessage", plain)
-	require.Eventually(t, func() bool { return h.own.Readers("/robot1/odom") == 1 && h.own.Readers("/robot1/tf") == 1 },
-		10*time.Second, time.Millisecond)
-	r.write("tf", &tf2_msgs.TFMessage{Transforms: []geometry_msgs.TransformStamped{transform("map", "odom", 10, 20, 1, 0)}})
-	r.write("odom", odometry("odom", 3, 0, 0, 1))
-	h.eventually("it is on the map", func(r fleet.Robot) bool { return r.Pose != nil && r.Pose.Localised }, "robot1")
-	got, _ := h.registry.Robot("robot1")
-	assert.InDelta(t, 7, got.Pose.X, 1e-9, "turned by half a turn")
-	assert.InDelta(t, 20, got.Pose.Y, 1e-9)
-	assert.InDelta(t, 0.5, got.Pose.Speed, 1e-9, "the odometry's velocity")
-	assert.Equal(t, "map", got.Pose.Frame)
-}
-
-func TestTransformsOnTheDomainsTopicAreSharedOutByPrefix(t *testing.T) {
-	h := follow(t, ros.FollowerOptions{})
-	a, b := h.robot("/a"), h.robot("/b")
-	for _, r := range []*robot{a, b} {
-		r.advertise("battery", "sensor_msgs/msg/BatteryState", plain) // makes it a robot
-		r.advertise("/tf", "tf2_msgs/msg/TFMessage", plain)
-	}
-	require.Eventually(t, func() bool { return h.own.Readers("/tf") == 1 && h.own.Readers("/b/battery") == 1 }, 10*time.Second, time.Millisecond)
-	for i, r := range []*robot{a, b} {
-		p := r.ns[1:] + "/"
-		r.write("/tf", &tf2_msgs.TFMessage{Transforms: []geometry_msgs.TransformStamped{
-			transform("map", p+"odom", 100*float64(i), 0, 0, 1),
-			transform(p+"base_link", p+"laser", 1, 1, 0, 1), // of no interest
-			transform(p+"odom", p+"base_link", 1, 2, 0, 1),
-		}})
-	}
-	for i, id := range []string{"a", "b"} {
-		h.eventually("a pose of "+id, func(r fleet.Robot) bool { return r.Pose != nil }, id)
-		got, _ := h.registry.Robot(id)
-		assert.InDelta(t, 100*float64(i)+1, got.Pose.X, 1e-9)
-		assert.InDelta(t, 2, got.Pose.Y, 1e-9)
-		assert.True(t, got.Pose.Localised)
-	}
 }
 
 func TestOpenRMF(t *testing.T) {
