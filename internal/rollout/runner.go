@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -279,7 +278,7 @@ func (w *termWork) decide(ctx context.Context, st *Stored) (time.Time, error) {
 		now := w.Now().UTC()
 		facts := w.facts(st)
 		d := Next(st.Plan, st.Status, st.Wishes, facts, now)
-		changed := !sameStatus(d.Status, st.Status)
+		changed := !d.Status.same(st.Status)
 		if changed {
 			saved, err := w.save(ctx, st.Status, d.Status)
 			if err != nil {
@@ -302,13 +301,6 @@ func (w *termWork) decide(ctx context.Context, st *Stored) (time.Time, error) {
 		}
 	}
 	return w.Now().Add(pollEvery), nil
-}
-
-func sameStatus(a, b Status) bool {
-	if len(a.Robots) == 0 && len(b.Robots) == 0 {
-		a.Robots, b.Robots = nil, nil
-	}
-	return reflect.DeepEqual(a, b)
 }
 
 func (w *termWork) save(ctx context.Context, prev, next Status) (Status, error) {

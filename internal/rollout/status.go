@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"maps"
+	"reflect"
 	"time"
 
 	"github.com/muster-fleet/muster/internal/fleet"
@@ -169,6 +170,16 @@ func (s Status) clone() Status {
 		s.Robots = make(map[string]RobotStatus)
 	}
 	return s
+}
+
+// same reports whether two statuses say the same. Most robots did not change, and
+// those a plain comparison finds equal.
+func (s Status) same(o Status) bool {
+	robots, others := s.Robots, o.Robots
+	s.Robots, o.Robots = nil, nil
+	return reflect.DeepEqual(s, o) && maps.EqualFunc(robots, others, func(a, b RobotStatus) bool {
+		return a == b || reflect.DeepEqual(a, b)
+	})
 }
 
 // Undo is how far a rollback by decision reaches.
