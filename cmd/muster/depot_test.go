@@ -20,6 +20,7 @@ import (
 type held struct {
 	reached <-chan struct{} // closed when it is caught
 	release func()          // lets it go on; may be called twice
+	ended   <-chan struct{} // closed when it is answered or given up; nil for a download
 }
 
 // depot is a registry on a host, in which a download can be caught.
@@ -74,7 +75,7 @@ func (d *depot) hold() held {
 		case <-r.Context().Done():
 		}
 	})
-	return held{reached, sync.OnceFunc(func() { d.set(nil); close(end) })}
+	return held{reached: reached, release: sync.OnceFunc(func() { d.set(nil); close(end) })}
 }
 
 func (d *depot) set(gate func(*http.Request)) {

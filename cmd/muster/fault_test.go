@@ -59,10 +59,10 @@ func killManager(y *trial) {
 	// On a machine so busy that it lost its lease before there is nothing to measure.
 	led, acts, killed := leads(y.acting), y.other.firstAct(), time.Now()
 	y.acting.kill()
-	y.held.release()
+	y.goesWithCaller()
 	y.survivor = y.other
-	if y.point.call == nil {
-		return // the next act is not due at once
+	if y.point.call == nil || y.point.last() {
+		return // the next act is not due at once, or there is none
 	}
 	y.site.kills++
 	if !led {
@@ -73,6 +73,20 @@ func killManager(y *trial) {
 		y.site.takeover = append(y.site.takeover, at.Sub(killed))
 	case <-time.After(patience):
 		require.Fail(y.t, "nobody takes over")
+	}
+}
+
+// goesWithCaller waits until the call that is held has ended with its caller,
+// so that it never reaches the engine.
+func (y *trial) goesWithCaller() {
+	if y.point.call == nil {
+		y.held.release()
+		return
+	}
+	select {
+	case <-y.held.ended:
+	case <-time.After(patience):
+		require.Fail(y.t, "the call outlives its caller")
 	}
 }
 

@@ -78,13 +78,18 @@ func points() []point {
 	return all
 }
 
+// last reports whether nothing is left to do on an engine after the point.
+func (p point) last() bool {
+	return p.step == discarding && p.call != nil && p.call.when == dockertest.AfterEngine
+}
+
 // arm catches what the point waits for on a robot. Points between two calls are
 // reached by the robot's step, which the trial looks for itself.
 func (p point) arm(acting *managerHost, s *site, robot int) held {
 	switch {
 	case p.call != nil:
 		h := acting.proxies[robot].HoldNext(p.call.skip, p.call.when, p.call.method, p.call.path)
-		return held{h.Reached, h.Release}
+		return held{h.Reached, h.Release, h.Ended}
 	case p.step == pulling, p.step == waiting:
 		return s.registry.hold()
 	default:

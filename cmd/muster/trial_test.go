@@ -61,6 +61,7 @@ func (s *site) try(t *testing.T, p point, f fault, robot int) {
 		if !mended { // the trial has failed; the next one needs the site
 			y.held.release()
 			mend()
+			y.giveUp(id)
 		}
 	}()
 	struck := time.Now()
@@ -70,7 +71,7 @@ func (s *site) try(t *testing.T, p point, f fault, robot int) {
 	}
 	end := y.survivor.awaitEnd(id)
 	if y.late {
-		y.held.release()
+		y.landLate()
 	}
 	ended := time.Now()
 	mend()
@@ -80,6 +81,30 @@ func (s *site) try(t *testing.T, p point, f fault, robot int) {
 	}
 	t.Logf("%v until it strikes, %v until the end, %v until all is mended", struck.Sub(y.began).Round(time.Millisecond),
 		ended.Sub(struck).Round(time.Millisecond), time.Since(ended).Round(time.Millisecond))
+}
+
+// landLate lets the call go on that was held all the time, and waits until it has
+// had its effect.
+func (y *trial) landLate() {
+	y.held.release()
+	select {
+	case <-y.held.ended:
+	case <-time.After(patience):
+		require.Fail(y.t, "the engine never answers the call that comes late")
+	}
+}
+
+// giveUp ends a rollout whose trial has failed.
+func (y *trial) giveUp(id string) {
+	for _, m := range y.site.managers {
+		m.call(http.MethodPost, "/rollouts/"+id+"/"+string(rollout.ActionAbort), map[string]string{}, nil)
+	}
+	for end := time.Now().Add(patience); time.Now().Before(end); <-time.After(100 * time.Millisecond) {
+		if y.survivor.rollout(id).State.Terminal() {
+			return
+		}
+	}
+	y.t.Logf("rollout %s does not end; the trials after this one cannot succeed", id)
 }
 
 // sweep insists that the next rollout removes what was left behind.
@@ -92,11 +117,16 @@ func (y *trial) sweep() {
 
 func (y *trial) robot() *robotHost { return y.site.robots[y.index] }
 
-// wish asks for what an operator may.
+// wish asks for what an operator may, again while the store is not there: its
+// answer may be lost, too.
 func (y *trial) wish(id string, a rollout.Action) {
 	y.t.Helper()
-	status, body := y.survivor.call(http.MethodPost, "/rollouts/"+id+"/"+string(a), map[string]string{}, nil)
-	require.Less(y.t, status, 300, body)
+	y.survivor.eventually("the manager takes the wish to "+string(a), func() bool {
+		status, body := y.survivor.call(http.MethodPost, "/rollouts/"+id+"/"+string(a), map[string]string{}, nil)
+		again := status == http.StatusConflict && (y.survivor.rollout(id).State == rollout.StatePaused) == (a == rollout.ActionPause)
+		require.True(y.t, status < 300 || status >= 500 || again, body)
+		return status < 300 || again
+	})
 }
 
 // await waits until the rollout has come to the trial's point.

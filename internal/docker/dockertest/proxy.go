@@ -39,6 +39,8 @@ type Rule struct {
 	// Called before the request is passed on, and when the whole reply was
 	// received, before it is returned. Either may block, which delays the call.
 	Before, After func(*http.Request)
+	// Called when the call has come to its end, whatever that was.
+	Ended func()
 
 	// Late holds the request back until it is closed and passes it on then, also
 	// when the caller has gone: so does a network that was away.
@@ -147,6 +149,7 @@ func (p *Proxy) match(r *http.Request) *Rule {
 // Held is a request that Hold has caught.
 type Held struct {
 	Reached <-chan struct{} // closed when it is caught
+	Ended   <-chan struct{} // closed when it is answered, or given up
 
 	once sync.Once
 	end  chan struct{} // closed by Release
@@ -172,8 +175,8 @@ func (p *Proxy) Hold(when When, method, path string) *Held { return p.HoldNext(0
 
 // HoldNext is Hold for the request after skip others that match.
 func (p *Proxy) HoldNext(skip int, when When, method, path string) *Held {
-	reached, end := make(chan struct{}), make(chan struct{})
-	h := &Held{Reached: reached, end: end}
+	reached, end, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	h := &Held{Reached: reached, Ended: ended, end: end}
 	wait := func(r *http.Request) {
 		close(reached)
 		select {
@@ -182,7 +185,7 @@ func (p *Proxy) HoldNext(skip int, when When, method, path string) *Held {
 		case <-p.done.Done():
 		}
 	}
-	rule := Rule{Method: method, Path: regexp.MustCompile(path), Skip: skip, Times: 1}
+	rule := Rule{Method: method, Path: regexp.MustCompile(path), Skip: skip, Times: 1, Ended: func() { close(ended) }}
 	if when == AfterEngine {
 		rule.After = wait
 	} else {
@@ -213,6 +216,9 @@ func (p *Proxy) handler(transport http.RoundTripper, silent *log.Logger) http.Ha
 		if rule == nil {
 			forward.ServeHTTP(w, r)
 			return
+		}
+		if rule.Ended != nil {
+			defer rule.Ended()
 		}
 		// The server notices a client that goes away once the body is read.
 		body, err := io.ReadAll(r.Body)
