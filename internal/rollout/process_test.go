@@ -41,7 +41,12 @@ func (s *simulation) startProcess(number, life int) *process {
 	slow := s.latency(p.name + " clock")
 	now := func() time.Time { return s.now().Add(slow) } // the managers' clocks differ
 	reg := fleet.NewRegistry(&fleet.Journal{})
-	s.fleet.Show(ctx, reg, now, func() time.Duration { return s.latency(p.name + " sees") })
+	show := func() { s.fleet.Show(ctx, reg, now, func() time.Duration { return s.latency(p.name + " sees") }) }
+	if life == 1 {
+		show()
+	} else { // one that is started again has yet to find the robots
+		time.AfterFunc(s.chance(p.name+" finds the robots", 5*time.Second), show)
+	}
 	r := rollout.NewRunner(rollout.RunnerOptions{
 		Store: deadlyStore{s.store, p}, Elector: deadlyElector{s.elector, p}, Engine: deadlyEngine{s.fleet, p},
 		Registry: reg, Log: s.log(p), Now: now,
