@@ -36,7 +36,7 @@ func (s *simulation) randomSpec(r *rand.Rand) rollout.Spec {
 // disturb lets one thing go wrong, or a person want something.
 func (s *simulation) disturb(r *rand.Rand, id string) {
 	robot := s.robots[r.IntN(len(s.robots))]
-	last := time.Duration(500+r.IntN(20_000)) * time.Millisecond
+	last := 500*time.Millisecond + upTo(r, 20*time.Second)
 	set := func(what string, change, back func(*rollouttest.Condition)) {
 		s.note("%s %s for %v", robot, what, last)
 		s.fleet.Set(robot, change)
@@ -53,7 +53,7 @@ func (s *simulation) disturb(r *rand.Rand, id string) {
 		s.note("the lease is lost")
 		s.elector.Depose(0)
 	case 2:
-		late := time.Duration(r.IntN(5000)) * time.Millisecond
+		late := upTo(r, 5*time.Second)
 		s.note("the lease is lost, and its holder acts for %v more", late)
 		s.elector.Depose(late)
 	case 3:

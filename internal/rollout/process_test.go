@@ -3,13 +3,14 @@ package rollout_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/muster-fleet/muster/internal/fleet"
 	"github.com/muster-fleet/muster/internal/rollout"
 	"github.com/muster-fleet/muster/internal/rollout/rollouttest"
 )
@@ -21,6 +22,9 @@ var errDead = errors.New("the process has ended")
 type process struct {
 	sim     *simulation
 	number  int
+	life    int    // how often it was started
+	name    string // of this life: "m1.2"
+	watches atomic.Int64
 	dead    atomic.Bool
 	cancel  context.CancelFunc
 	service *rollout.Service
@@ -30,13 +34,22 @@ type process struct {
 // leaseTTL is how long a dead process keeps the others waiting.
 const leaseTTL = 2 * time.Second
 
-func (s *simulation) startProcess(number int) *process {
-	p := &process{sim: s, number: number}
+func (s *simulation) startProcess(number, life int) *process {
+	p := &process{sim: s, number: number, life: life, name: fmt.Sprintf("m%d.%d", number, life)}
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), processKey{}, p))
 	p.cancel = cancel
+	slow := s.latency(p.name + " clock")
+	now := func() time.Time { return s.now().Add(slow) } // the managers' clocks differ
+	reg := fleet.NewRegistry(&fleet.Journal{})
+	show := func() { s.fleet.Show(ctx, reg, now, func() time.Duration { return s.latency(p.name + " sees") }) }
+	if life == 1 {
+		show()
+	} else { // one that is started again has yet to find the robots
+		time.AfterFunc(s.chance(p.name+" finds the robots", 5*time.Second), show)
+	}
 	r := rollout.NewRunner(rollout.RunnerOptions{
 		Store: deadlyStore{s.store, p}, Elector: deadlyElector{s.elector, p}, Engine: deadlyEngine{s.fleet, p},
-		Registry: s.fleet.Registry, Log: s.log(p), Now: s.now,
+		Registry: reg, Log: s.log(p), Now: now,
 	})
 	p.service = rollout.NewService(deadlyStore{s.store, p}, s.fleet, r)
 	p.wg.Go(func() { _ = r.Run(ctx) })
@@ -46,11 +59,11 @@ func (s *simulation) startProcess(number int) *process {
 
 type processKey struct{}
 
-// log goes to the trace when one simulation is looked at.
+// processOf is the process that acts; all that do come through a deadlyEngine.
+func processOf(ctx context.Context) *process { return ctx.Value(processKey{}).(*process) }
+
+// log goes to the trace.
 func (s *simulation) log(p *process) *slog.Logger {
-	if *simSeed == 0 {
-		return slog.New(slog.DiscardHandler)
-	}
 	return slog.New(slog.NewTextHandler(lineWriter(func(line string) { s.note("m%d %s", p.number, line) }), nil))
 }
 
@@ -62,10 +75,8 @@ func (w lineWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// apart keeps what happens to several robots at one instant in their order.
-func (s *simulation) apart(robot string) {
-	time.Sleep(time.Duration(slices.Index(s.robots, robot)+1) * time.Microsecond)
-}
+// sent waits until a request of the process is where it goes.
+func (p *process) sent(to string) { time.Sleep(p.sim.latency(p.name + " " + to)) }
 
 // kill ends the process as SIGKILL does.
 func (p *process) kill() {
@@ -115,6 +126,28 @@ func (d deadlyStore) Load(ctx context.Context, id string) (st rollout.Stored, er
 	return st, err
 }
 
+// Watch tells each watcher late, at an instant of its own.
+func (d deadlyStore) Watch(ctx context.Context) <-chan struct{} {
+	who, changed, told := fmt.Sprint("watch ", d.p.watches.Add(1)), d.Store.Watch(ctx), make(chan struct{}, 1)
+	d.p.wg.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-changed:
+			}
+			if d.p.sent(who); ctx.Err() != nil {
+				return
+			}
+			select {
+			case told <- struct{}{}:
+			default:
+			}
+		}
+	})
+	return told
+}
+
 // deadlyElector is the elector as a process reaches it.
 type deadlyElector struct {
 	*rollouttest.Elector
@@ -125,6 +158,9 @@ func (d deadlyElector) Campaign(ctx context.Context) (context.Context, rollout.T
 	term, t, err := d.Elector.Campaign(ctx)
 	if err != nil {
 		return nil, nil, err
+	}
+	if d.p.sent("campaign"); !d.p.dead.Load() {
+		d.p.sim.note("m%d leads", d.p.number)
 	}
 	return term, deadlyTerm{t, d.p}, nil
 }
@@ -145,7 +181,7 @@ func (d deadlyTerm) Resign(ctx context.Context) error {
 }
 
 func (d deadlyTerm) Lock(ctx context.Context, robot string) (leased context.Context, l rollout.Lock, err error) {
-	d.p.sim.apart(robot)
+	d.p.sent(robot)
 	err = d.p.alive(func() error {
 		if leased, l, err = d.Term.Lock(ctx, robot); err != nil {
 			return err
@@ -165,7 +201,7 @@ type deadlyLock struct {
 }
 
 func (d deadlyLock) Unlock(ctx context.Context) error {
-	d.p.sim.apart(d.robot)
+	d.p.sent(d.robot)
 	return d.p.alive(func() error {
 		if err := d.Lock.Unlock(ctx); err != nil {
 			return err

@@ -191,6 +191,18 @@ func (w *termWork) await(ctx context.Context, next time.Time, changed, moved <-c
 	if len(w.stored) == 0 {
 		moved = nil // nothing depends on the fleet
 	}
+	// What has come already goes by its weight, not by chance: what is stored may
+	// change every decision, and a robot's verb that has ended wants the next one.
+	select {
+	case <-changed:
+		return true
+	default:
+	}
+	select {
+	case <-w.wake:
+		return false
+	default:
+	}
 	t := time.NewTimer(next.Sub(w.Now()))
 	defer t.Stop()
 	select {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -203,7 +205,8 @@ func (w *termWork) drain(ctx context.Context) {
 	w.verbs.Wait()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
-	for robot, fl := range w.robots {
+	for _, robot := range slices.SortedFunc(maps.Keys(w.robots), naturalCompare) {
+		fl := w.robots[robot]
 		if fl.lock == nil {
 			continue
 		}

@@ -24,7 +24,7 @@ const (
 // engines change one thing after another, as real ones do, so that a test can cut
 // a verb in two anywhere.
 type Fleet struct {
-	Registry *fleet.Registry
+	Registry *fleet.Registry // nil when there are only those of Show
 	// EffectTime is how long each effect takes, StopTime a stop, PreviewTime a
 	// preview.
 	EffectTime, StopTime, PreviewTime time.Duration
@@ -33,12 +33,16 @@ type Fleet struct {
 	// Before, when set, may refuse an effect on an engine; After may lose the
 	// reply to one that was done. Both get the verb's context.
 	Before, After func(ctx context.Context, robot, effect string) error
+	// Latency is how much longer than its time a request to a robot takes. It keeps
+	// what several robots do apart: at one instant, the order is left to chance.
+	Latency func(ctx context.Context, robot string) time.Duration
 	// Now is the clock by which the robots are seen.
 	Now func() time.Time
 
 	mu     sync.Mutex
 	robots map[string]*robot
 	order  []string
+	views  []*view
 	acting map[string]int // verbs in flight by robot
 	// overlaps counts verbs that ran at the same time on one robot.
 	overlaps int
@@ -75,6 +79,9 @@ func NewFleet(reg *fleet.Registry, n int) *Fleet {
 			containers: []*container{{name: "amr", digest: OldDigest, running: true, restart: true}},
 		}
 	}
+	f.Latency = func(_ context.Context, robot string) time.Duration {
+		return time.Duration(slices.Index(f.order, robot)+1) * time.Microsecond
+	}
 	f.Observe()
 	return f
 }
@@ -88,7 +95,9 @@ func (f *Fleet) Run(ctx context.Context, every time.Duration) {
 			return
 		case <-t.C:
 			f.Observe()
-			f.Registry.Sweep(f.Now())
+			if f.Registry != nil {
+				f.Registry.Sweep(f.Now())
+			}
 		}
 	}
 }
@@ -99,12 +108,26 @@ func (f *Fleet) Observe() { f.observe(f.order...) }
 func (f *Fleet) observe(ids ...string) {
 	now := f.Now()
 	f.mu.Lock()
+	f.views = slices.DeleteFunc(f.views, func(v *view) bool { return v.ended() })
+	for _, v := range f.views {
+		v.soon(f)
+	}
 	var seen []fleet.Observation
+	if f.Registry != nil {
+		seen = f.seen(now, ids)
+	}
+	f.mu.Unlock()
+	if f.Registry != nil {
+		f.Registry.Apply(now, seen...)
+	}
+}
+
+// seen is what an adapter sees of robots. It wants the lock.
+func (f *Fleet) seen(now time.Time, ids []string) (seen []fleet.Observation) {
 	for _, id := range ids {
 		seen = append(seen, f.robots[id].observations(now)...)
 	}
-	f.mu.Unlock()
-	f.Registry.Apply(now, seen...)
+	return seen
 }
 
 // Running lists the digests that run on a robot.

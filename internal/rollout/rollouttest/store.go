@@ -106,9 +106,7 @@ func (s *Store) List(context.Context) ([]rollout.Stored, int64, error) {
 	}
 	all := make([]rollout.Stored, 0, len(s.order))
 	for _, id := range s.order {
-		st := s.rollouts[id]
-		st.Status = copyStatus(st.Status)
-		all = append(all, st)
+		all = append(all, read(s.rollouts[id]))
 	}
 	return all, s.index, nil
 }
@@ -124,8 +122,7 @@ func (s *Store) Load(_ context.Context, id string) (rollout.Stored, error) {
 	if !ok {
 		return st, rollout.ErrNotFound
 	}
-	st.Status = copyStatus(st.Status)
-	return st, nil
+	return read(st), nil
 }
 
 // Save replaces a status under the fence.
@@ -203,6 +200,12 @@ func (s *Store) Watch(ctx context.Context) <-chan struct{} {
 	return sub.C
 }
 
+// read is a rollout as a reader gets it, with robots of its own.
+func read(st rollout.Stored) rollout.Stored {
+	st.Status.Robots = maps.Clone(st.Status.Robots)
+	return st
+}
+
 // copyStatus goes through JSON, as a real store does.
 func copyStatus(s rollout.Status) rollout.Status {
 	b, err := json.Marshal(s)
@@ -213,6 +216,5 @@ func copyStatus(s rollout.Status) rollout.Status {
 	if err := json.Unmarshal(b, &c); err != nil {
 		panic(err)
 	}
-	c.Robots = maps.Clone(c.Robots)
 	return c
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/muster-fleet/muster/internal/fleet"
@@ -20,7 +19,7 @@ var (
 
 // Pull takes the image in.
 func (f *Fleet) Pull(ctx context.Context, t rollout.Target, report func(rollout.Progress)) error {
-	defer f.act(t.Robot)()
+	defer f.act(ctx, t.Robot)()
 	if f.Turn > 0 {
 		report(rollout.Progress{Waits: "waits for its turn at site north"})
 		select {
@@ -46,7 +45,7 @@ func (f *Fleet) Pull(ctx context.Context, t rollout.Target, report func(rollout.
 // Replace works as the adapter does: the successor is created, the old one
 // renamed and stopped, the successor renamed and started.
 func (f *Fleet) Replace(ctx context.Context, t rollout.Target, ready func() error) error {
-	defer f.act(t.Robot)()
+	defer f.act(ctx, t.Robot)()
 	mine, old, err := f.look(t)
 	if err != nil {
 		return err
@@ -171,7 +170,7 @@ func (f *Fleet) look(t rollout.Target) (mine bool, old *container, err error) {
 
 // Rollback takes the successor out and puts the old container back.
 func (f *Fleet) Rollback(ctx context.Context, t rollout.Target) (err error) {
-	defer f.act(t.Robot)()
+	defer f.act(ctx, t.Robot)()
 	var place, old, next *container
 	f.mu.Lock()
 	r := f.robots[t.Robot]
@@ -214,7 +213,7 @@ func (f *Fleet) Rollback(ctx context.Context, t rollout.Target) (err error) {
 
 // Commit removes the old container, once the successor has its place.
 func (f *Fleet) Commit(ctx context.Context, t rollout.Target) error {
-	defer f.act(t.Robot)()
+	defer f.act(ctx, t.Robot)()
 	mine, old, err := f.look(t)
 	switch {
 	case err != nil || old == nil:
@@ -227,7 +226,7 @@ func (f *Fleet) Commit(ctx context.Context, t rollout.Target) error {
 
 // Discard removes the successor, wherever it is but in its place.
 func (f *Fleet) Discard(ctx context.Context, t rollout.Target) error {
-	defer f.act(t.Robot)()
+	defer f.act(ctx, t.Robot)()
 	for _, name := range []string{undoneName(t.Container, t.Generation), nextName(t.Container, t.Generation)} {
 		f.mu.Lock()
 		c := f.robots[t.Robot].named(name)
@@ -242,9 +241,10 @@ func (f *Fleet) Discard(ctx context.Context, t rollout.Target) error {
 	return nil
 }
 
-// act notes that a verb works on a robot until the function that it returns is
-// called.
-func (f *Fleet) act(robot string) (end func()) {
+// act notes that a verb works on a robot, once the request is there, until the
+// function that it returns is called.
+func (f *Fleet) act(ctx context.Context, robot string) (end func()) {
+	time.Sleep(f.Latency(ctx, robot))
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.acting[robot]++; f.acting[robot] > 1 {
@@ -280,9 +280,6 @@ func (f *Fleet) stop(ctx context.Context, id string, c *container) error {
 // hungPoll is how often one looks whether a hung engine answers again.
 const hungPoll = 100 * time.Millisecond
 
-// index is a robot's number in the fleet's order.
-func (f *Fleet) index(id string) int { return slices.Index(f.order, id) + 1 }
-
 // effect changes one thing on an engine. Once it is under way nobody can take it
 // back: a context that ends only ends the wait for it.
 func (f *Fleet) effect(ctx context.Context, id, what string, took time.Duration, change func(*robot) error) error {
@@ -294,13 +291,13 @@ func (f *Fleet) effect(ctx context.Context, id, what string, took time.Duration,
 			return err
 		}
 	}
-	// No two robots at one instant, so that a seed mostly gives one order.
-	took += time.Duration(f.index(id)) * time.Microsecond
+	took += f.Latency(ctx, id)
 	began := time.Now()
 	select {
 	case <-time.After(took):
 	case <-ctx.Done():
 		f.goOn(id, took-time.Since(began), change)
+		time.Sleep(f.Latency(ctx, id)) // one context may end the verbs of all robots
 		return ctx.Err()
 	}
 	f.mu.Lock()
