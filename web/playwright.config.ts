@@ -1,14 +1,13 @@
 import { defineConfig } from "@playwright/test";
 
-const port = 4790;
-
 export default defineConfig({
   testDir: "e2e",
-  workers: 1,
-  timeout: 60_000, // a loaded machine takes ten times as long as an idle one
-  expect: { timeout: 15_000 },
+  workers: 2, // a file is one worker's; each has a stand-in of its own
+  timeout: 120_000, // a loaded machine takes ten times as long as an idle one
+  expect: { timeout: 30_000 },
   reporter: [["list"]],
   use: {
+    contextOptions: { reducedMotion: "reduce" }, // nothing is on its way to another colour when it is looked at
     viewport: { width: 1440, height: 900 },
     trace: "retain-on-failure",
     launchOptions: {
@@ -17,10 +16,8 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: "app", testMatch: "app/*.spec.ts", use: { baseURL: `http://127.0.0.1:${port}` } },
-    { name: "service", testMatch: "service.spec.ts", timeout: 180_000, use: { baseURL: process.env.MUSTER_URL } },
+    { name: "app", testMatch: "app/*.spec.ts", testIgnore: "app/scale.spec.ts" },
+    { name: "scale", testMatch: "app/scale.spec.ts", dependencies: ["app"] }, // it measures: nothing is beside it
+    { name: "service", testMatch: "*.spec.ts", timeout: 300_000, use: { baseURL: process.env.MUSTER_URL } },
   ],
-  webServer: process.argv.includes("--project=service")
-    ? []
-    : [{ command: "node e2e/mock/server.mjs", env: { PORT: `${port}` }, port, reuseExistingServer: false }],
 });
