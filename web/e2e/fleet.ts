@@ -3,6 +3,13 @@ import { expect, type Page } from "@playwright/test";
 import type { Robot } from "../src/api/types";
 import type { DrawnRobot } from "../src/map/probe";
 
+/** Takes WebGL2 from the page: drawing the map in software takes most of a test's time. */
+export async function withoutMap(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    HTMLCanvasElement.prototype.getContext = () => null;
+  });
+}
+
 export async function drawn(page: Page): Promise<DrawnRobot[]> {
   return page.evaluate(() => window.musterMap?.robots() ?? []);
 }

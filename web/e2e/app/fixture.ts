@@ -3,12 +3,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test as base } from "@playwright/test";
+import { withoutMap } from "../fleet";
 
 interface Fixtures {
-  /**
-   * Whether the page has WebGL2 for its map. Drawing in software takes most of a
-   * test's time, so only those that look at the map have it.
-   */
+  /** Whether the page has a map to draw. */
   map: boolean;
   /** Changes how the stand-in behaves, see e2e/mock/server.mjs. */
   lever: (name: string) => Promise<void>;
@@ -38,11 +36,7 @@ export const test = base.extend<Fixtures, Shared>({
       await request.post("/mock/reset");
       const errors: string[] = [];
       page.on("pageerror", (e) => errors.push(e.message));
-      if (!map) {
-        await page.addInitScript(() => {
-          HTMLCanvasElement.prototype.getContext = () => null;
-        });
-      }
+      if (!map) await withoutMap(page);
       await use(async (name) => {
         await request.post(`/mock/${name}`);
       });

@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { drawn, expectAtTruePositions, expectMoved } from "../fleet";
+import { drawn, expectAtTruePositions, expectMoved, withoutMap } from "../fleet";
 import { expect, test } from "./fixture";
 
 test.use({ map: true });
@@ -79,9 +79,7 @@ test("says when the graphics context is lost, and draws again", async ({ page })
 });
 
 test("works by its list where there is no WebGL2", async ({ page }) => {
-  await page.addInitScript(() => {
-    HTMLCanvasElement.prototype.getContext = () => null;
-  });
+  await withoutMap(page);
   await page.goto("/");
   await expect(page.getByText("gives no WebGL2")).toBeVisible();
   await page.getByRole("link", { name: /^robot2, live/ }).click();
