@@ -88,3 +88,29 @@ test("an answer from before an action does not hide what the action did", async 
   await expect(section).toContainText("Locked by ann");
   answer?.();
 });
+
+test("a late refusal does not ask again for the token that was given since", async ({ page, lever }) => {
+  await lever("ask-token");
+  let asked = 0;
+  let answer: (() => void) | undefined;
+  await page.route(/\/robots\/robot1$/, async (route) => {
+    if (route.request().isNavigationRequest()) return route.continue();
+    asked++;
+    const now = await route.fetch();
+    if (asked === 1) {
+      await new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+    }
+    await route.fulfill({ response: now });
+  });
+  await page.goto("/robots/robot1");
+  await expect.poll(() => answer).toBeDefined();
+  const dialog = page.getByRole("dialog", { name: "Sign in" });
+  await dialog.getByLabel("Access token").fill("secret");
+  await dialog.getByRole("button", { name: "Sign in" }).click();
+  await expect(dialog).toBeHidden();
+  answer?.();
+  await expect.poll(() => asked).toBeGreaterThan(1); // the refusal has been taken
+  await expect(dialog).toBeHidden();
+});
