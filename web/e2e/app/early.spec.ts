@@ -17,6 +17,38 @@ async function watchArrivals(page: Page, selector: string): Promise<() => Promis
   return () => page.evaluate(() => (window as unknown as { arrivals: boolean[] }).arrivals);
 }
 
+interface Gate {
+  /** How many answers came so far. */
+  answers: () => Promise<number>;
+  /** Lets the newest one through. */
+  open: () => Promise<void>;
+}
+
+/** Has the page get each answer about a path only when the test lets it through. */
+async function holdAnswers(page: Page, path: string): Promise<Gate> {
+  await page.addInitScript((about) => {
+    const real = window.fetch;
+    const gate = { answers: 0, open: () => {} };
+    Object.assign(window, { gate });
+    window.fetch = async (input, init) => {
+      const res = await real(input, init);
+      if (!String(input).endsWith(about)) return res;
+      const body = await res.text();
+      const opened = new Promise<void>((resolve) => {
+        gate.open = resolve;
+      });
+      gate.answers++;
+      await opened;
+      return new Response(body, { status: res.status });
+    };
+  }, path);
+  type Held = { gate: { answers: number; open: () => void } };
+  return {
+    answers: () => page.evaluate(() => (window as unknown as Held).gate.answers),
+    open: () => page.evaluate(() => (window as unknown as Held).gate.open()),
+  };
+}
+
 test("a key is heard from the moment when the page is there", async ({ page }) => {
   await page.addInitScript(() => {
     addEventListener("DOMContentLoaded", () => document.dispatchEvent(new KeyboardEvent("keydown", { key: "?" })));
@@ -66,51 +98,31 @@ test("the reading has stopped in the moment when the page says that it is paused
 });
 
 test("an answer from before an action does not hide what the action did", async ({ page }) => {
+  const locks = await holdAnswers(page, "/locks");
   await page.goto("/robots/robot1");
+  await expect.poll(locks.answers).toBe(1);
+  await locks.open();
   const section = page.getByRole("region", { name: "Rollouts' lock" });
   await expect(section).toContainText("Nobody has locked it.");
-  let asked = 0;
-  let answer: (() => void) | undefined;
-  await page.route(/\/locks$/, async (route) => {
-    asked++;
-    const before = await route.fetch();
-    await new Promise<void>((resolve) => {
-      answer = resolve;
-    });
-    await route.fulfill({ response: before });
-  });
-  await expect.poll(() => answer).toBeDefined();
+  await expect.poll(locks.answers).toBe(2);
   await section.getByRole("button", { name: "Lock…" }).click();
   await page.getByRole("button", { name: "Lock robot1" }).click();
   await expect(section).toContainText("Locked by ann");
-  answer?.();
-  await expect.poll(() => asked).toBe(2); // the first answer has been taken
+  await locks.open();
+  await expect.poll(locks.answers).toBe(3); // the one before has been taken
   await expect(section).toContainText("Locked by ann");
-  answer?.();
 });
 
 test("a late refusal does not ask again for the token that was given since", async ({ page, lever }) => {
   await lever("ask-token");
-  let asked = 0;
-  let answer: (() => void) | undefined;
-  await page.route(/\/robots\/robot1$/, async (route) => {
-    if (route.request().isNavigationRequest()) return route.continue();
-    asked++;
-    const now = await route.fetch();
-    if (asked === 1) {
-      await new Promise<void>((resolve) => {
-        answer = resolve;
-      });
-    }
-    await route.fulfill({ response: now });
-  });
+  const robot = await holdAnswers(page, "/robots/robot1");
   await page.goto("/robots/robot1");
-  await expect.poll(() => answer).toBeDefined();
+  await expect.poll(robot.answers).toBe(1);
   const dialog = page.getByRole("dialog", { name: "Sign in" });
   await dialog.getByLabel("Access token").fill("secret");
   await dialog.getByRole("button", { name: "Sign in" }).click();
   await expect(dialog).toBeHidden();
-  answer?.();
-  await expect.poll(() => asked).toBeGreaterThan(1); // the refusal has been taken
+  await robot.open();
+  await expect.poll(robot.answers).toBe(2); // the refusal has been taken
   await expect(dialog).toBeHidden();
 });
