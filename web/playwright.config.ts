@@ -15,9 +15,17 @@ export default defineConfig({
       args: ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
     },
   },
+  // The scale is measured with nothing beside it. A run empties its own output at its start.
   projects: [
-    { name: "app", testMatch: "app/*.spec.ts", testIgnore: "app/scale.spec.ts" },
-    { name: "scale", testMatch: "app/scale.spec.ts", dependencies: ["app"] }, // it measures: nothing is beside it
-    { name: "service", testMatch: "*.spec.ts", timeout: 300_000, use: { baseURL: process.env.MUSTER_URL } },
+    { name: "app", testMatch: "app/*.spec.ts", testIgnore: "app/scale.spec.ts", outputDir: "test-results/app" },
+    { name: "scale", testMatch: "app/scale.spec.ts", dependencies: ["app"], outputDir: "test-results/scale" },
+    {
+      name: "service",
+      testMatch: "*.spec.ts",
+      testIgnore: "app/*.spec.ts",
+      timeout: 300_000,
+      outputDir: "test-results/service",
+      use: { baseURL: process.env.MUSTER_URL },
+    },
   ],
 });
