@@ -1,14 +1,13 @@
 import { defineConfig } from "@playwright/test";
 
-const port = 4790;
-
 export default defineConfig({
   testDir: "e2e",
-  workers: 1,
-  timeout: 60_000, // a loaded machine takes ten times as long as an idle one
-  expect: { timeout: 15_000 },
+  workers: 2, // a file is one worker's; each has a stand-in of its own
+  timeout: 120_000, // a loaded machine takes ten times as long as an idle one
+  expect: { timeout: 30_000 },
   reporter: [["list"]],
   use: {
+    contextOptions: { reducedMotion: "reduce" }, // nothing is on its way to another colour when it is looked at
     viewport: { width: 1440, height: 900 },
     trace: "retain-on-failure",
     launchOptions: {
@@ -16,11 +15,17 @@ export default defineConfig({
       args: ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
     },
   },
+  // The scale is measured with nothing beside it. A run empties its own output at its start.
   projects: [
-    { name: "app", testMatch: "app/*.spec.ts", use: { baseURL: `http://127.0.0.1:${port}` } },
-    { name: "service", testMatch: "service.spec.ts", timeout: 180_000, use: { baseURL: process.env.MUSTER_URL } },
+    { name: "app", testMatch: "app/*.spec.ts", testIgnore: "app/scale.spec.ts", outputDir: "test-results/app" },
+    { name: "scale", testMatch: "app/scale.spec.ts", dependencies: ["app"], outputDir: "test-results/scale" },
+    {
+      name: "service",
+      testMatch: "*.spec.ts",
+      testIgnore: "app/*.spec.ts",
+      timeout: 300_000,
+      outputDir: "test-results/service",
+      use: { baseURL: process.env.MUSTER_URL },
+    },
   ],
-  webServer: process.argv.includes("--project=service")
-    ? []
-    : [{ command: "node e2e/mock/server.mjs", env: { PORT: `${port}` }, port, reuseExistingServer: false }],
 });

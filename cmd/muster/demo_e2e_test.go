@@ -159,18 +159,24 @@ func TestTheDemoOnADockerEngine(t *testing.T) {
 // The app in a real browser, see web/e2e/service.spec.ts: six robots at their
 // true positions within two seconds, moving; a rollout by the button ends green.
 func TestTheAppInABrowser(t *testing.T) {
-	_, err := os.Stat("../../web/dist/index.html")
-	require.NoError(t, err, "the app is not built: make build")
 	w := newWorld(t, 6)
 	m := w.manager(nil)
 	m.awaitFleet(w.robots...)
-	cmd := exec.Command("npm", "run", "--silent", "e2e:service")
-	cmd.Dir = "../../web"
-	cmd.Env = append(os.Environ(), "MUSTER_URL="+m.url, "MUSTER_E2E_IMAGE="+w.image("v2"))
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	t.Logf("%s", out)
+	inBrowser(t, m, "service.spec.ts", "MUSTER_E2E_IMAGE="+w.image("v2"))
 	for _, robot := range w.robots {
 		assert.Contains(t, w.only(robot).Config.Image, w.digests["v2"])
 	}
+}
+
+// inBrowser runs a file of web/e2e on a manager.
+func inBrowser(t *testing.T, m *manager, file string, env ...string) {
+	t.Helper()
+	_, err := os.Stat("../../web/dist/index.html")
+	require.NoError(t, err, "the app is not built: make build")
+	cmd := exec.Command("npm", "run", "--silent", "e2e:service", "--", file)
+	cmd.Dir = "../../web"
+	cmd.Env = append(append(os.Environ(), "MUSTER_URL="+m.url), env...)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	t.Logf("%s", out)
 }

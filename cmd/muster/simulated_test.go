@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"testing"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -31,6 +32,23 @@ type simulated struct {
 	config settings // in a manager's configuration
 	docker *client.Client
 	end    context.CancelFunc // the engine and its container are gone
+}
+
+// newSimulated makes a site of so many robots, and a manager that would take all of
+// them into a rollout.
+func newSimulated(t testing.TB, robots int) (*world, *manager, []*simulated) {
+	t.Helper()
+	w := &world{t: t, registry: dockertest.StartRegistry(t), domain: ddstest.FreeDomain(t), digests: make(map[string]string)}
+	w.pushSleepers("v1", "v2")
+	all := w.simulate(robots)
+	w.publish(robots)
+	var engines []settings
+	for _, r := range all {
+		engines = append(engines, r.config)
+	}
+	m := w.manager(settings{"engines": engines})
+	m.eventually("all robots are live with their containers", func() bool { return m.liveWithContainers() == robots })
+	return w, m, all
 }
 
 // pushSleepers offers images whose containers sleep.

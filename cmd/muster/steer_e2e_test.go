@@ -9,8 +9,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/muster-fleet/muster/internal/dds/ddstest"
-	"github.com/muster-fleet/muster/internal/docker/dockertest"
 	"github.com/muster-fleet/muster/internal/rollout"
 )
 
@@ -42,16 +40,7 @@ func TestOperatorsSteerByAPIAndCommand(t *testing.T) {
 	for _, s := range steering {
 		total += s.robots * len(surfaces)
 	}
-	w := &world{t: t, registry: dockertest.StartRegistry(t), domain: ddstest.FreeDomain(t), digests: make(map[string]string)}
-	w.pushSleepers("v1", "v2")
-	robots := w.simulate(total)
-	w.publish(total)
-	var engines []settings
-	for _, r := range robots {
-		engines = append(engines, r.config)
-	}
-	m := w.manager(settings{"engines": engines})
-	m.eventually("all robots are live with their containers", func() bool { return m.liveWithContainers() == total })
+	w, m, robots := newSimulated(t, total)
 	asked := newChecks(t)
 	used := &actions{seen: make(map[string]map[rollout.Action]bool)}
 	// All at the same time: they wait for the manager more than they work.
@@ -64,11 +53,7 @@ func TestOperatorsSteerByAPIAndCommand(t *testing.T) {
 				t.Run(s.name+" by "+name, func(t *testing.T) {
 					own := *m
 					own.t = t
-					c := &steered{manager: &own, by: used.noting(name, by), site: w, asked: asked, robots: mine}
-					for _, r := range mine {
-						c.first = append(c.first, c.containers(r)[0].ID)
-					}
-					s.does(c)
+					s.does(newSteered(&own, used.noting(name, by), w, asked, mine))
 				})
 			})
 		}
@@ -77,6 +62,25 @@ func TestOperatorsSteerByAPIAndCommand(t *testing.T) {
 	for name := range surfaces {
 		assert.ElementsMatch(t, rollout.Actions, slices.Collect(maps.Keys(used.seen[name])), "tried by %s", name)
 	}
+}
+
+// A person does it by the app's buttons, see web/e2e/steered.spec.ts: the first
+// robot is updated and waits there for the approval of the others, of which the last
+// one is skipped; then all is taken back.
+func TestAPersonSteersInABrowser(t *testing.T) {
+	w, m, robots := newSimulated(t, 3)
+	c := newSteered(m, byAPI{}, w, newChecks(t), robots)
+	c.starts(func(s *rollout.Spec) { s.Approval.Before = rollout.ApproveFleet })
+	c.well(0, 1, 2)
+	inBrowser(t, m, "steered.spec.ts", "MUSTER_E2E_ROLLOUT="+c.id)
+	was := c.rollout(c.id)
+	require.Len(t, was.Approved, 1)
+	assert.Equal(t, "anonymous", was.Approved[0].By)
+	assert.Equal(t, rollout.StepDone, c.report(1).Step)
+	assert.Equal(t, rollout.StepSkipped, c.report(2).Step)
+	c.runs(0, "v1")
+	c.runs(1, "v1")
+	c.restored(2) // it was never touched
 }
 
 func pauseAndResume(c *steered) {

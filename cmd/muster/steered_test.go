@@ -28,6 +28,14 @@ type steered struct {
 	id     string   // of the rollout
 }
 
+func newSteered(m *manager, by surface, site *world, asked *checks, robots []*simulated) *steered {
+	c := &steered{manager: m, by: by, site: site, asked: asked, robots: robots}
+	for _, r := range robots {
+		c.first = append(c.first, c.containers(r)[0].ID)
+	}
+	return c
+}
+
 // starts starts a rollout of v2 to the case's robots.
 func (c *steered) starts(change func(*rollout.Spec)) {
 	c.t.Helper()

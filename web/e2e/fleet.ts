@@ -3,6 +3,13 @@ import { expect, type Page } from "@playwright/test";
 import type { Robot } from "../src/api/types";
 import type { DrawnRobot } from "../src/map/probe";
 
+/** Takes WebGL2 from the page: drawing the map in software takes most of a test's time. */
+export async function withoutMap(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    HTMLCanvasElement.prototype.getContext = () => null;
+  });
+}
+
 export async function drawn(page: Page): Promise<DrawnRobot[]> {
   return page.evaluate(() => window.musterMap?.robots() ?? []);
 }
@@ -26,20 +33,21 @@ export async function distances(page: Page): Promise<Record<string, number>> {
   });
 }
 
-/** How far each robot's drawn position goes within a time. */
-export async function moved(page: Page, ms: number): Promise<Record<string, number>> {
+/** Waits until so many robots are drawn this many metres from where they are drawn now, the named one among them. */
+export async function expectMoved(page: Page, metres: number, n: number, id?: string): Promise<void> {
   const before = new Map((await drawn(page)).map((r) => [r.id, r]));
-  await page.waitForTimeout(ms);
-  return Object.fromEntries(
-    (await drawn(page)).map((r) => {
+  await expect(async () => {
+    const moved = (await drawn(page)).filter((r) => {
       const b = before.get(r.id);
-      return [r.id, b === undefined ? 0 : Math.hypot(r.x - b.x, r.y - b.y)];
-    }),
-  );
+      return b !== undefined && Math.hypot(r.x - b.x, r.y - b.y) > metres;
+    });
+    expect(moved.length, "robots that moved").toBeGreaterThanOrEqual(n);
+    if (id !== undefined) expect(moved.map((r) => r.id)).toContain(id);
+  }).toPass({ timeout: 20_000, intervals: [100] });
 }
 
 /** Waits until `n` robots are drawn where the service says they are. */
-export async function expectAtTruePositions(page: Page, n: number, timeout: number): Promise<void> {
+export async function expectAtTruePositions(page: Page, n: number, timeout = 20_000): Promise<void> {
   await expect(async () => {
     const away = await distances(page);
     expect(Object.keys(away)).toHaveLength(n);

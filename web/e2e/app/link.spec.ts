@@ -1,9 +1,11 @@
-import { expectAtTruePositions, moved } from "../fleet";
+import { expectAtTruePositions, expectMoved } from "../fleet";
 import { expect, test } from "./fixture";
+
+test.use({ map: true });
 
 test("a lost link is said, everything turns grey, and the return restores it", async ({ page, lever }) => {
   await page.goto("/");
-  await expectAtTruePositions(page, 6, 5000);
+  await expectAtTruePositions(page, 6);
   await lever("link-down");
   const banner = page.getByRole("alert");
   await expect(banner).toContainText("No link to the service");
@@ -12,8 +14,8 @@ test("a lost link is said, everything turns grey, and the return restores it", a
   await expect(page.getByRole("link", { name: /^robot1/ })).toContainText(/no link · was live \d+ s ago/);
   await lever("link-up");
   await expect(banner).toBeHidden({ timeout: 15_000 });
-  await expectAtTruePositions(page, 6, 5000);
-  expect((await moved(page, 1000)).robot1).toBeGreaterThan(0.1);
+  await expectAtTruePositions(page, 6);
+  await expectMoved(page, 0.1, 1, "robot1");
 });
 
 test("asks for a token, keeps it for the tab, and asks again when it is wrong", async ({ page, lever }) => {
@@ -26,11 +28,11 @@ test("asks for a token, keeps it for the tab, and asks again when it is wrong", 
   await dialog.getByLabel("Access token").fill("secret");
   await dialog.getByRole("button", { name: "Sign in" }).click();
   await expect(dialog).toBeHidden();
-  await expectAtTruePositions(page, 6, 5000);
+  await expectAtTruePositions(page, 6);
   await page.reload();
-  await expectAtTruePositions(page, 6, 5000);
+  await expectAtTruePositions(page, 6);
   await lever("change-token");
-  await expect(dialog).toContainText("a bearer token is needed", { timeout: 15_000 });
+  await expect(dialog).toContainText("a bearer token is needed");
 });
 
 test("an empty fleet explains itself", async ({ page, lever }) => {
@@ -44,7 +46,7 @@ test("an empty fleet explains itself", async ({ page, lever }) => {
 
 test("held rollouts are a banner", async ({ page, lever }) => {
   await page.goto("/");
-  await expectAtTruePositions(page, 6, 5000);
+  await expectAtTruePositions(page, 6);
   await lever("hold");
   await expect(page.getByText("Rollouts are held.")).toBeVisible();
   await expect(page.getByText("the store cannot be reached")).toBeVisible();

@@ -24,8 +24,10 @@ test("keys search, step through the list and close", async ({ page }) => {
   await expect(page).toHaveURL(/\/robots\/robot2$/);
   await page.keyboard.press("k");
   await expect(page).toHaveURL(/\/robots\/robot1$/);
+  const detail = page.getByRole("complementary", { name: "Robot robot1" });
+  await expect(detail).toBeVisible();
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("complementary", { name: "Robot robot1" })).toBeFocused();
+  await expect(detail).toBeFocused();
   await page.keyboard.press("Escape");
   await expect(page).toHaveURL(/\/$/);
   await page.keyboard.press("/");

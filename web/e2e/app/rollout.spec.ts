@@ -1,6 +1,8 @@
+import { does, row, state, whole } from "../rollouts";
 import { expect, test } from "./fixture";
 
-test("a rollout is planned, confirmed, started and followed to its end", async ({ page }) => {
+test("a rollout is planned, confirmed, started and followed to its end", async ({ page, lever }) => {
+  await lever("unwell"); // robot1 is verified until the test has seen it
   await page.goto("/rollouts");
   await page.getByRole("button", { name: "New rollout" }).click();
   const form = page.getByRole("dialog", { name: "New rollout" });
@@ -16,12 +18,12 @@ test("a rollout is planned, confirmed, started and followed to its end", async (
   await plan.getByRole("button", { name: "Start on 5 robots" }).click();
 
   await expect(page).toHaveURL(/\/rollouts\/r-1$/);
-  const state = page.getByRole("status", { name: "State of the rollout" });
-  await expect(state).toHaveText("running");
-  const robots = page.getByRole("table", { name: "Robots of the rollout" });
-  await expect(robots.getByRole("list", { name: "Gates" })).toContainText("inconclusive nodes: 1 of 2 nodes are back");
-  await expect(robots.getByRole("row", { name: /robot1 / })).toContainText("done");
-  await expect(state).toHaveText("completed", { timeout: 15_000 });
+  const gates = row(page, "robot1").getByRole("list", { name: "Gates" });
+  await expect(gates).toContainText("inconclusive nodes: 1 of 2 nodes are back");
+  await expect(state(page)).toHaveText("running");
+  await lever("well");
+  await expect(row(page, "robot1")).toContainText("done");
+  await expect(state(page)).toHaveText("completed");
   await expect(page.getByRole("progressbar", { name: "Progress of the rollout" })).toHaveAttribute(
     "aria-valuenow",
     "6",
@@ -44,28 +46,26 @@ test("the server's refusal stands beside the field", async ({ page }) => {
   );
 });
 
-test("pause, resume and abort are confirmed, and say why they cannot be used", async ({ page, request }) => {
-  await request.post("/api/v1/rollouts", { data: { image: "registry.local/slow:3.0", robots: "all" } });
+test("pause, resume and abort are confirmed, and say why they cannot be used", async ({ page, request, lever }) => {
+  await lever("unwell");
+  await request.post("/api/v1/rollouts", { data: { image: "registry.local/amr:2.0", robots: "all" } });
   await page.goto("/rollouts/r-1");
-  const state = page.getByRole("status", { name: "State of the rollout" });
-  const resume = page.getByRole("button", { name: "Resume" });
-  await expect(resume).toBeDisabled();
-  await expect(resume).toHaveAccessibleDescription("It is not paused.");
-  await page.getByRole("button", { name: "Pause" }).click();
-  await page.getByRole("button", { name: "Pause rollout" }).click();
-  await expect(state).toHaveText("paused");
-  await expect(page.getByRole("button", { name: "Pause" })).toHaveAccessibleDescription("It is paused.");
-  await resume.click();
-  await page.getByRole("button", { name: "Resume rollout" }).click();
-  await expect(state).toHaveText("running");
-  await page.getByRole("button", { name: "Abort" }).click();
+  const button = (name: string) => whole(page).getByRole("button", { name, exact: true });
+  await expect(row(page, "robot1")).toContainText("verifying");
+  await expect(button("Resume")).toBeDisabled();
+  await expect(button("Resume")).toHaveAccessibleDescription("It is not paused.");
+  await does(page, whole(page), "Pause", "rollout", "");
+  await expect(state(page)).toHaveText("paused");
+  await expect(button("Pause")).toHaveAccessibleDescription("It is paused.");
+  await does(page, whole(page), "Resume", "rollout", "");
+  await expect(state(page)).toHaveText("running");
+  await button("Abort").click();
   await expect(page.getByRole("dialog")).toContainText(/The others keep what they run.*robot5/);
   await page.getByRole("button", { name: "Abort rollout" }).click();
-  await expect(state).toHaveText(/stopping|aborted/);
-  await expect(state).toHaveText("aborted", { timeout: 15_000 });
-  await expect(page.getByRole("button", { name: "Abort" })).toHaveAccessibleDescription(
-    "The rollout has ended: it is aborted.",
-  );
+  await expect(state(page)).toHaveText("stopping");
+  await lever("well");
+  await expect(state(page)).toHaveText("aborted");
+  await expect(button("Abort")).toHaveAccessibleDescription("The rollout has ended: it is aborted.");
 });
 
 test("a viewer sees why no rollout can be made", async ({ page, lever }) => {

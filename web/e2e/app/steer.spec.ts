@@ -1,13 +1,7 @@
 // What an operator does with a rollout and its robots, by the app's buttons.
-import type { APIRequestContext, Locator, Page } from "@playwright/test";
+import type { APIRequestContext, Page } from "@playwright/test";
+import { does, row, state, whole } from "../rollouts";
 import { expect, test } from "./fixture";
-
-// Nothing here is about the map, whose drawing in software takes most of a test's time.
-test.beforeEach(async ({ page }) => {
-  await page.addInitScript(() => {
-    HTMLCanvasElement.prototype.getContext = () => null;
-  });
-});
 
 async function start(request: APIRequestContext, page: Page, spec: object): Promise<void> {
   await request.post("/api/v1/rollouts", { data: { image: "registry.local/amr:2.0", ...spec } });
@@ -16,23 +10,6 @@ async function start(request: APIRequestContext, page: Page, spec: object): Prom
 
 async function lock(request: APIRequestContext, robot: string, reason: string): Promise<void> {
   await request.post(`/api/v1/robots/${robot}/lock`, { data: { reason } });
-}
-
-const state = (page: Page) => page.getByRole("status", { name: "State of the rollout" });
-
-const row = (page: Page, robot: string) =>
-  page.getByRole("table", { name: "Robots of the rollout" }).getByRole("row", { name: new RegExp(`${robot} `) });
-
-/** The buttons of the whole rollout. */
-const whole = (page: Page) => page.getByRole("group", { name: "Actions", exact: true });
-
-/** Presses a button, and in the dialog that asks the one that does it. */
-async function does(page: Page, among: Locator, action: string, about: string, reason: string): Promise<void> {
-  await among.getByRole("button", { name: action, exact: true }).click();
-  const dialog = page.getByRole("dialog");
-  await dialog.getByLabel(/^Reason/).fill(reason);
-  await dialog.getByRole("button", { name: `${action.replace("…", "")} ${about}`, exact: true }).click();
-  await expect(dialog).toHaveCount(0);
 }
 
 test("a locked robot says why it waits, and is skipped, tried again, and its lock overridden", async ({

@@ -1,7 +1,6 @@
 // Rollouts that go through their steps by the clock, one robot at a time.
 const steps = ["pulling", "waiting", "replacing", "verifying", "done"];
-const stepMs = 200;
-const slowStepMs = 2000;
+const stepMs = 50;
 const gates = [
   { name: "container", outcome: "pass", reason: "running" },
   { name: "nodes", outcome: "inconclusive", reason: "1 of 2 nodes are back" },
@@ -40,6 +39,7 @@ export class Rollouts {
     this.locks = [];
     this.timers = [];
     this.lost = false; // the engines of robots in hand do not answer
+    this.unwell = false; // robots that are verified do not pass their gates
   }
 
   /** Ends all that still goes on: the next test begins anew. */
@@ -58,8 +58,12 @@ export class Rollouts {
     return { locks: this.locks };
   }
 
-  /** Why a robot waits before it is touched; undefined when it does not. */
+  /** Why a robot stays at its step; undefined when it does not. */
   waits(r, x) {
+    const inHand = x.step === "replacing" || x.step === "verifying";
+    if (inHand && this.lost) return { why: `engine engine-${x.robot} is down: connection refused` };
+    if (x.step === "verifying" && this.unwell) return { gates };
+    if (x.step !== "waiting") return undefined;
     const lock = this.locks.find((l) => l.robot === x.robot);
     if (r.approval === x.wave) return { why: "the wave waits for the approval of a person who is engineer", gates: [] };
     if (lock === undefined || x.override) return undefined;
@@ -143,12 +147,9 @@ export class Rollouts {
     const r = { ...this.plan(spec), undoes };
     this.all.set(r.id, r);
     this.tell(r, r.robots, true);
-    const timer = setInterval(
-      () => {
-        if (this.advance(r)) clearInterval(timer);
-      },
-      spec.image.includes("slow") ? slowStepMs : stepMs,
-    );
+    const timer = setInterval(() => {
+      if (this.advance(r)) clearInterval(timer);
+    }, stepMs);
     this.timers.push(timer);
     return r;
   }
@@ -165,12 +166,10 @@ export class Rollouts {
       this.tell(r, r.robots, true);
       return true;
     }
-    const wait = robot.step === "waiting" ? this.waits(r, robot) : undefined;
-    const lost = this.lost && (robot.step === "replacing" || robot.step === "verifying");
+    const wait = this.waits(r, robot);
     [robot.why, robot.gates] = [wait?.why, wait?.gates];
-    if (lost) robot.why = `engine engine-${robot.robot} is down: connection refused`;
     if (robot.step === "rolling-back") this.enter(r, robot, "rolled-back", robot.reason);
-    else if (wait === undefined && !lost) this.enter(r, robot, steps[steps.indexOf(robot.step) + 1]);
+    else if (wait === undefined) this.enter(r, robot, steps[steps.indexOf(robot.step) + 1]);
     this.tell(r, [robot], false);
     return false;
   }

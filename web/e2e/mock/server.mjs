@@ -1,5 +1,6 @@
 // A stand-in for the service, for the app's own tests: serves the built app,
-// the API and the stream. POST /mock/<name> changes how it behaves.
+// the API and the stream. POST /mock/<name> changes how it behaves. It prints its
+// URL, and ends with whoever holds its standard input.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
@@ -96,6 +97,12 @@ const levers = {
   },
   "lose-engines": () => {
     rollouts.lost = true;
+  },
+  unwell: () => {
+    rollouts.unwell = true;
+  },
+  well: () => {
+    rollouts.unwell = false;
   },
   hold: () => {
     rollouts.held = "the store cannot be reached";
@@ -242,4 +249,5 @@ setInterval(() => {
     s.ws.send(frame);
   }
 }, tickMs);
-server.listen(port, "127.0.0.1");
+server.listen(port, "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}`));
+process.stdin.on("end", () => process.exit()).resume();

@@ -58,7 +58,8 @@ interface ErrorBody {
 
 async function request(method: Method, path: string, body?: unknown, stop?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = {};
-  if (token() !== "") headers.Authorization = `Bearer ${token()}`;
+  const own = token();
+  if (own !== "") headers.Authorization = `Bearer ${own}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let res: Response;
   try {
@@ -78,7 +79,8 @@ async function request(method: Method, path: string, body?: unknown, stop?: Abor
   if (res.ok) return res;
   const { error } = (await res.json().catch(() => ({}))) as ErrorBody;
   const message = error?.message ?? `The service answered ${res.status}.`;
-  if (res.status === 401) unauthorized.value = message;
+  // A refusal of the token before says nothing of the one that was given since.
+  if (res.status === 401 && own === token()) unauthorized.value = message;
   throw new ApiError(res.status, error?.code ?? "internal", message, error?.field);
 }
 

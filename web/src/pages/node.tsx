@@ -1,6 +1,6 @@
 // One node of a robot: its parameters, its lifecycle and its endpoints.
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Endpoint, NodeInfo, Robot } from "../api/types";
 import { hrefTo } from "../ui/route";
 import { type Polled, Section } from "../ui/widgets";
@@ -104,7 +104,7 @@ interface Props {
 
 export function NodeView({ id, node, robot, nodes }: Props): JSX.Element {
   const ref = useRef<HTMLElement>(null);
-  useEffect(() => ref.current?.focus(), []); // the link that led here is gone
+  useLayoutEffect(() => ref.current?.focus(), []); // the link that led here is gone
   const { data, error } = nodes;
   const found = data?.nodes.find((n) => n.name === node);
   return (

@@ -1,6 +1,6 @@
 // A node's parameters: read when the node is opened, set one at a time.
 import type { JSX } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ApiError, api, reasonOf } from "../api/client";
 import type { Value } from "../api/exact";
 import { useRead } from "../ui/read";
@@ -34,7 +34,7 @@ function Edit({ name, value, set, onClose }: EditProps): JSX.Element {
   const [busy, setBusy] = useState(false);
   const field = useId();
   const form = useRef<HTMLFormElement>(null);
-  useEffect(() => form.current?.querySelector<HTMLElement>("input, select")?.focus(), []);
+  useLayoutEffect(() => form.current?.querySelector<HTMLElement>("input, select")?.focus(), []);
   const submit = async () => {
     const read = parseValue(kind, text);
     if ("wrong" in read) {
@@ -108,10 +108,11 @@ interface RowProps {
 function Row({ name, value, set }: RowProps): JSX.Element {
   const [editing, setEditing] = useState(false);
   const row = useRef<HTMLLIElement>(null);
-  const close = () => {
-    setEditing(false);
-    requestAnimationFrame(() => row.current?.querySelector<HTMLElement>("button")?.focus());
-  };
+  const edited = useRef(false);
+  useLayoutEffect(() => {
+    if (edited.current && !editing) row.current?.querySelector<HTMLElement>("button")?.focus();
+    edited.current = editing;
+  }, [editing]);
   return (
     <li ref={row} aria-label={name}>
       <div class="parameter">
@@ -121,7 +122,7 @@ function Row({ name, value, set }: RowProps): JSX.Element {
           Change…
         </ActionButton>
       </div>
-      {editing && <Edit name={name} value={value} set={set} onClose={close} />}
+      {editing && <Edit name={name} value={value} set={set} onClose={() => setEditing(false)} />}
     </li>
   );
 }

@@ -1,6 +1,6 @@
 // One robot, whole: what the stream says at once, the rest read every 2 s.
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api/client";
 import type { Battery, NodeInfo, Robot } from "../api/types";
 import { attention } from "../store/attention";
@@ -174,7 +174,7 @@ interface OverviewProps {
 
 function Overview({ id, polled, nodes, before }: OverviewProps): JSX.Element {
   const ref = useRef<HTMLElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Who comes back goes on where they left.
     const links = [...(ref.current?.querySelectorAll<HTMLElement>("a.mono") ?? [])];
     if (before !== undefined) (links.find((a) => a.textContent === before) ?? ref.current)?.focus();

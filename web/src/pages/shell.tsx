@@ -1,6 +1,6 @@
 // The page: header, banners, list | map | detail, and the dialogs above them.
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { unauthorized } from "../api/client";
 import { go, route } from "../ui/route";
 import { app } from "./app";
@@ -51,7 +51,7 @@ function Detail(): JSX.Element | null {
 
 export function Shell(): JSX.Element {
   const [help, setHelp] = useState(false);
-  useEffect(() => listenForKeys(() => setHelp(true)), []);
+  useLayoutEffect(() => listenForKeys(() => setHelp(true)), []); // not after the paint: a key may come before
   const { rollOut } = route.value;
   return (
     <div class="shell" data-link={app.store.link.value.state}>

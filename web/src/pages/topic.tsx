@@ -1,7 +1,7 @@
 // One topic of a robot: its newest message, renewed once a second while somebody
 // looks, and who publishes and subscribes to it.
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api/client";
 import { formatExact } from "../api/exact";
 import type { NodeInfo, Robot, TopicSample } from "../api/types";
@@ -131,7 +131,7 @@ interface Props {
 
 export function TopicView({ id, topic, robot, nodes }: Props): JSX.Element {
   const ref = useRef<HTMLElement>(null);
-  useEffect(() => ref.current?.focus(), []); // the link that led here is gone
+  useLayoutEffect(() => ref.current?.focus(), []); // the link that led here is gone
   const [paused, setPaused] = useState(false);
   const polled = usePolled(`echo ${id} ${topic}`, (stop) => api.echo(id, topic, stop), againMs, paused);
   const known = robot?.topics?.find((t) => t.name === topic);

@@ -1,6 +1,6 @@
 // Small pieces that the pages share.
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ApiError, reasonOf } from "../api/client";
 import { everySecond, serverNow } from "../store/clock";
 import { age, dateAndTime } from "./format";
@@ -82,9 +82,9 @@ interface DialogProps {
 export function Dialog({ title, onClose, children, modalOnly }: DialogProps): JSX.Element {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const d = ref.current;
-    d?.showModal();
+    d?.showModal(); // before the paint: keys that are pressed now are for it
     return () => d?.close();
   }, []);
   return (
@@ -110,7 +110,7 @@ export interface Polled<T> {
   readonly error: string | undefined;
   /** The error's code in the API. */
   readonly code: string | undefined;
-  /** Server time in ms of the newest answer. */
+  /** Server time in ms at which the newest answer was asked for: it knows nothing of what was done later. */
   readonly at: number;
 }
 
@@ -129,12 +129,15 @@ export function usePolled<T>(
   const [state, setState] = useState<Polled<T> & { key: string }>({ key, ...nothing });
   const latest = useRef(read);
   latest.current = read;
-  useEffect(() => {
-    if (paused) return;
+  useLayoutEffect(() => {
+    if (paused) return; // nothing comes once it says so on the page
     return startPolling({
-      read: (signal) => latest.current(signal),
+      read: async (signal) => {
+        const at = serverNow();
+        return { at, data: await latest.current(signal) };
+      },
       everyMs,
-      take: (data) => setState({ key, data, error: undefined, code: undefined, at: serverNow() }),
+      take: (answer) => setState({ key, ...answer, error: undefined, code: undefined }),
       fail: (cause) =>
         setState((s) => ({
           ...(s.key === key ? s : { key, ...nothing }),
