@@ -172,15 +172,15 @@ func full() rollout.Report {
 		Actions: []rollout.Action{rollout.ActionPause}, Counts: map[rollout.Step]int{rollout.StepQueued: 1}, Total: 1, Held: "no runner",
 		Approval: new(int), Approved: []rollout.Approved{{Wave: 1, By: "ada", At: t0}}, Undoes: "r0",
 		Spec: rollout.Spec{
-			Image: "a:1", Robots: "all", Container: "amr", Canary: 1, Waves: []rollout.Wave{"1", "10%", "hall=north"}, Soak: 1,
-			MaxUnavailable: rollout.Robots(1), MaxPer: []rollout.GroupLimit{{Label: "station", Max: 1}}, PullAhead: 1,
+			Image: "a:1", Robots: "all", Container: "amr", Canary: new(1), Waves: []rollout.Wave{"1", "10%", "hall=north"}, Soak: 1,
+			MaxUnavailable: rollout.Robots(1), MaxPer: []rollout.GroupLimit{{Label: "station", Max: 1}}, PullAhead: new(1),
 			MaxFailures: rollout.Share{Percent: 5}, OnFailure: rollout.PauseOnly, Offline: rollout.OfflineWait, Conflict: rollout.ConflictQueue,
 			Before: rollout.Before{
 				Stationary: true, Moving: true, Idle: 1, Charging: true, MinBattery: 0.5, Windows: []string{"22:00-05:00"}, TimeZone: "UTC",
 				WavePulled: true, MinFree: 1,
 			},
 			After: rollout.After{
-				Window: rollout.Duration(time.Second), MinRate: 0.5, MaxRestarts: 1, Nodes: []string{"n"},
+				Window: new(rollout.Duration(time.Second)), MinRate: new(0.5), MaxRestarts: 1, Nodes: []string{"n"},
 				Topics:    []rollout.TopicExpect{{Name: "odom", Hz: 1, Listed: true}},
 				Checks:    []rollout.Check{{Name: "c", Command: []string{"true"}, HTTP: "http://{host}/", Timeout: 1}},
 				SkipNodes: true, SkipTopics: true, SkipDiagnostics: true,

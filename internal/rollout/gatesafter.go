@@ -195,7 +195,7 @@ func (p *Plan) topicGate(want TopicExpect, rs RobotStatus, f RobotFacts, facts F
 		return gate(name, Inconclusive, "the ROS domain does not answer")
 	}
 	t, _ := f.Robot.Topic(want.Name)
-	least := want.Hz * p.Spec.After.MinRate
+	least := want.Hz * OrZero(p.Spec.After.MinRate)
 	if want.Listed {
 		least = want.Hz
 	}

@@ -14,7 +14,7 @@ import (
 func verified() (Plan, RobotStatus, RobotFacts) {
 	p := Plan{
 		Generation: 7, Image: PinnedImage{Repository: "registry/amr", Digest: newDigest},
-		Spec:   Spec{After: After{MinRate: 0.8, MaxRestarts: 1}},
+		Spec:   Spec{After: After{MinRate: new(0.8), MaxRestarts: 1}},
 		Robots: []RobotPlan{{Robot: "r1", Container: "amr", Expect: Expect{Nodes: []string{"/r1/driver", "/r1/nav"}}}},
 	}
 	f := RobotFacts{

@@ -78,7 +78,7 @@ func newSchedule(seed uint64) *schedule {
 	s := &schedule{Rand: rand.New(rand.NewPCG(seed, 42)), helped: make(map[string]bool)}
 	pick := func(n int) int { return s.IntN(n) }
 	spec := Spec{
-		MaxUnavailable: Robots(1 + pick(3)), PullAhead: pick(3), MaxFailures: Robots(pick(3)),
+		MaxUnavailable: Robots(1 + pick(3)), PullAhead: new(pick(3)), MaxFailures: Robots(pick(3)),
 		Before: Before{Moving: pick(2) == 0, Charging: pick(4) == 0, WavePulled: pick(4) == 0},
 	}
 	spec.OnFailure = []OnFailure{"", RollBackWave, RollBackAll, PauseOnly}[pick(4)]

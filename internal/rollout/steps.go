@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -29,7 +30,7 @@ func (d *decider) advance(i int) {
 // lease; images may be pulled ahead, one wave early.
 func (d *decider) queued(i int) {
 	rp, rf := &d.plan.Robots[i], d.fact(i)
-	room := d.maxDown() + d.plan.Spec.PullAhead
+	room := d.maxDown() + OrZero(d.plan.Spec.PullAhead)
 	if d.plan.Spec.Before.WavePulled {
 		room = max(room, maxAtGates) // all of a wave pull, before any is touched
 	}
@@ -288,7 +289,7 @@ func (d *decider) verifying(i int) {
 	rs = d.lost(i)
 	d.probe(i)
 	gates := d.after(i)
-	window := time.Duration(d.plan.Spec.After.Window)
+	window := time.Duration(OrZero(d.plan.Spec.After.Window))
 	d.poll()
 	verdict := d.verdict(i, gates)
 	if verdict == Pass {
@@ -301,7 +302,11 @@ func (d *decider) verifying(i int) {
 			d.wakeBy(rs.PassAt.Add(window))
 			return
 		}
-		d.enter(i, StepDone, "all gates passed for %v", window)
+		passed := "all gates passed"
+		if window > 0 {
+			passed += fmt.Sprintf(" for %v", window)
+		}
+		d.enter(i, StepDone, "%s", passed)
 		return
 	}
 	if !rs.PassAt.IsZero() {

@@ -1030,7 +1030,7 @@ export interface components {
         };
         /** @description A number with a unit, like 90s or 15m0s */
         Duration: string;
-        /** @description Fields that are absent or zero take their defaults */
+        /** @description Fields that are absent take their defaults, and so do an empty text, a deadline of 0 and a max_unavailable of 0 */
         RolloutSpec: {
             /** @description Image reference with a tag or a digest */
             image: string;
@@ -1038,7 +1038,7 @@ export interface components {
             robots: string;
             container?: string;
             /**
-             * @description Robots of the first wave, when there are no waves
+             * @description Robots of the first wave, when there are no waves; with 0 there is one wave of all
              * @default 1
              */
             canary?: number;
@@ -1051,7 +1051,10 @@ export interface components {
                 label: string;
                 max: number;
             }[];
-            /** @default 1 */
+            /**
+             * @description Robots beyond max_unavailable that may pull and wait
+             * @default 1
+             */
             pull_ahead?: number;
             max_failures?: components["schemas"]["Share"];
             /**
@@ -1087,7 +1090,15 @@ export interface components {
                 min_free?: number;
             };
             after?: {
-                window?: components["schemas"]["Duration"];
+                /**
+                 * @description For how long all gates must pass without a break, like 30s; 0s is once
+                 * @default 5s
+                 */
+                window?: string;
+                /**
+                 * @description Share of its usual rate that a topic must reach again; 0 asks that it is published
+                 * @default 0.8
+                 */
                 min_rate?: number;
                 max_restarts?: number;
                 /** @description Expected besides those that were there before */

@@ -53,6 +53,17 @@ describe("specOf", () => {
     });
   });
 
+  it("says a zero that was typed", () => {
+    const zeros = { ...emptyForm, image: "amr:2", canary: "0", pullAhead: "0", window: "0s", minRate: "0" };
+    expect(specOf(zeros)).toEqual({
+      image: "amr:2",
+      robots: "all",
+      canary: 0,
+      pull_ahead: 0,
+      after: { window: "0s", min_rate: 0 },
+    });
+  });
+
   // The file that the command's flags and the sample in YAML are measured by, too; a
   // Go test shows that it says every field.
   it("makes the spec that says every field", () => {

@@ -113,7 +113,7 @@ export function PlanView({ plan }: { plan: Rollout }): JSX.Element {
           <li key={wave} class="card" aria-label={`Wave ${wave}`}>
             <h3>
               {`Wave ${wave}`}
-              <span class="muted">{` · ${count(robots.length, "robot")}${wave === 0 ? ", the canary" : ""}`}</span>
+              <span class="muted">{` · ${count(robots.length, "robot")}${wave === 0 && plan.waves > 1 ? ", the canary" : ""}`}</span>
             </h3>
             <ul class="chips">
               {robots.map((r) => (

@@ -1,0 +1,35 @@
+package app
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/muster-fleet/muster/internal/rollout"
+)
+
+// A dry run tells what a robot is measured by, also where that is nothing.
+func TestADryRunIsToldInWords(t *testing.T) {
+	r := rollout.Report{
+		Image: rollout.PinnedImage{Ref: "reg/amr:2", Repository: "reg/amr", Digest: "sha256:ab"}, Waves: 2,
+		Robots: []rollout.RobotReport{{Robot: "r1"}, {Robot: "r2", Wave: 1}},
+		Spec: rollout.Spec{
+			MaxUnavailable: rollout.Robots(1), OnFailure: rollout.RollBackRobot,
+			After: rollout.After{Window: new(rollout.Duration(5 * time.Second)), MinRate: new(0.8)},
+		},
+	}
+	told := func() string {
+		var out strings.Builder
+		require.NoError(t, printPlan(&out, r))
+		return out.String()
+	}
+	assert.Contains(t, told(), "\ncanary  r1")
+	assert.Contains(t, told(), "it is done when, for 5s: the container runs and is healthy, its nodes are back, its topics have 80 % of their rate,")
+
+	r.Waves, r.Spec.After.Window, r.Spec.After.MinRate = 1, new(rollout.Duration(0)), new(0.0)
+	assert.Contains(t, told(), "\n0     r1")
+	assert.Contains(t, told(), "it is done when: the container runs and is healthy, its nodes are back, its topics are published,")
+}
