@@ -169,7 +169,7 @@ func full() rollout.Report {
 	return rollout.Report{
 		ID: "r1", State: rollout.StateRunning, Reason: "wave 1 of 2", Image: rollout.PinnedImage{Ref: "a:1", Repository: "a", Digest: "sha256:0", Platforms: []string{"linux/amd64"}, Manifests: []rollout.Manifest{{Platform: "linux/amd64", Digest: "sha256:0", Size: 1}}, SignedBy: "a key"},
 		Note: "n", CreatedAt: t0, CreatedBy: "ada", StartedAt: t0, EndedAt: t0, Waves: 2, Revision: 3,
-		Actions: []rollout.Action{rollout.ActionPause}, Counts: map[rollout.Step]int{rollout.StepQueued: 1}, Total: 1, Held: "no runner",
+		Actions: []rollout.Action{rollout.ActionPause}, Counts: map[rollout.Step]int{rollout.StepQueued: 1}, Total: 1, Held: "no runner", FleetLimit: 3,
 		Approval: new(int), Approved: []rollout.Approved{{Wave: 1, By: "ada", At: t0}}, Undoes: "r0",
 		Spec: rollout.Spec{
 			Image: "a:1", Robots: "all", Container: "amr", Canary: new(1), Waves: []rollout.Wave{"1", "10%", "hall=north"}, Soak: 1,

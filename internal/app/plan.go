@@ -34,7 +34,7 @@ func printPlan(out io.Writer, r rollout.Report) error {
 	}
 	printPreviews(out, r.Robots)
 	s := r.Spec
-	fmt.Fprintf(out, "\nat most %s down at one time%s\n", s.MaxUnavailable, perGroup(s.MaxPer))
+	fmt.Fprintf(out, "\nat most %s down at one time%s%s\n", s.MaxUnavailable, perGroup(s.MaxPer), ofTheFleet(r))
 	fmt.Fprintf(out, "a robot is touched when: %s\n", strings.Join(gatesBefore(s), ", "))
 	held := "it is done when"
 	if window := rollout.OrZero(s.After.Window); window > 0 {
@@ -95,6 +95,14 @@ func perGroup(limits []rollout.GroupLimit) string {
 		fmt.Fprintf(&b, ", and %d of one %s", g.Max, g.Label)
 	}
 	return b.String()
+}
+
+// ofTheFleet is the manager's own limit.
+func ofTheFleet(r rollout.Report) string {
+	if r.FleetLimit == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %d of the whole fleet", r.FleetLimit)
 }
 
 func gatesBefore(s rollout.Spec) []string {

@@ -29,6 +29,10 @@ func TestADryRunIsToldInWords(t *testing.T) {
 	assert.Contains(t, told(), "\ncanary  r1")
 	assert.Contains(t, told(), "it is done when, for 5s: the container runs and is healthy, its nodes are back, its topics have 80 % of their rate,")
 
+	assert.Contains(t, told(), "\nat most 1 down at one time\n")
+	r.FleetLimit, r.Spec.MaxPer = 3, []rollout.GroupLimit{{Label: "station", Max: 1}}
+	assert.Contains(t, told(), "\nat most 1 down at one time, and 1 of one station, and 3 of the whole fleet\n")
+
 	r.Waves, r.Spec.After.Window, r.Spec.After.MinRate = 1, new(rollout.Duration(0)), new(0.0)
 	assert.Contains(t, told(), "\n0     r1")
 	assert.Contains(t, told(), "it is done when: the container runs and is healthy, its nodes are back, its topics are published,")

@@ -57,8 +57,8 @@ func printReport(out io.Writer, r rollout.Report, now time.Time) error {
 	if r.Waves == 1 {
 		waves = "in 1 wave"
 	}
-	fact("robots", "%s: %d/%d ended (%s), %s, at most %s down at one time%s", r.Spec.Robots, r.Ended, r.Total, counts(r),
-		waves, r.Spec.MaxUnavailable, perGroup(r.Spec.MaxPer))
+	fact("robots", "%s: %d/%d ended (%s), %s, at most %s down at one time%s%s", r.Spec.Robots, r.Ended, r.Total, counts(r),
+		waves, r.Spec.MaxUnavailable, perGroup(r.Spec.MaxPer), ofTheFleet(r))
 	started := "by " + r.CreatedBy
 	if r.Note != "" {
 		started += ": " + r.Note

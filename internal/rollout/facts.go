@@ -21,6 +21,9 @@ type Facts struct {
 	Robots map[string]RobotFacts
 	// DownElsewhere are the robots that other rollouts have down.
 	DownElsewhere []Elsewhere
+	// FleetLimit is how many robots all rollouts together may have down at one time;
+	// 0 sets no limit.
+	FleetLimit int
 }
 
 // Elsewhere is a robot that another rollout has down.

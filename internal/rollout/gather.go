@@ -20,7 +20,7 @@ func (w *termWork) facts(st *Stored) Facts {
 	w.mu.Unlock()
 	f := gather(w.Registry, p, func(i int) bool { return needed(i) || inHand[p.Robots[i].Robot] })
 	f.Since, f.Set, f.DomainOK = w.since, w.set[p.ID], w.DomainOK()
-	f.DownElsewhere = downElsewhere(w.Registry, p.ID, w.inOrder())
+	f.DownElsewhere, f.FleetLimit = downElsewhere(w.Registry, p.ID, w.inOrder()), w.fleetLimit()
 	claimed := claims(w.inOrder())
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -118,9 +118,14 @@ func downElsewhere(reg *fleet.Registry, id string, all []*Stored) []Elsewhere {
 		if st.Plan.ID == id || st.Status.State.Terminal() {
 			continue
 		}
-		for robot, rs := range st.Status.Robots {
-			if rs.Step.Down() || rs.Step == StepNeedsOperator {
-				r, _ := reg.Robot(robot)
+		for i := range st.Plan.Robots {
+			robot := st.Plan.Robots[i].Robot
+			rs, begun := st.Status.Robots[robot]
+			if !begun || !rs.Step.Down() && rs.Step != StepNeedsOperator && rs.Begun.IsZero() {
+				continue
+			}
+			r, known := reg.Robot(robot)
+			if rs.Step.Down() || rs.Step == StepNeedsOperator || known && st.Plan.lies(i, rs, RobotFacts{Robot: r}) {
 				down = append(down, Elsewhere{
 					Robot: robot, Rollout: st.Plan.ID, Labels: r.Labels, Helpless: rs.Step == StepNeedsOperator,
 				})

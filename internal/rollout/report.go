@@ -32,7 +32,10 @@ type Report struct {
 	Ended    int           `json:"ended"` // robots in a terminal step
 	Robots   []RobotReport `json:"robots"`
 	Spec     Spec          `json:"spec"`
-	Held     string        `json:"held,omitempty"` // why nobody acts on it now (store unreachable, no runner)
+	// FleetLimit is how many robots all rollouts together may have down at one time;
+	// 0 sets no limit.
+	FleetLimit int    `json:"fleet_limit,omitempty"`
+	Held       string `json:"held,omitempty"` // why nobody acts on it now (store unreachable, no runner)
 }
 
 // RobotReport is one robot's line of a Report, in the plan's order.

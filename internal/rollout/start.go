@@ -85,7 +85,9 @@ func (s *Service) dryRun(in PlanInput, p Plan, previews map[string]Preview) (Rep
 			return Report{}, err
 		}
 	}
-	r := MakeReport(p, firstStatus(&p), Explain(p, s.planFacts(&p, in), in.Now))
+	f := s.planFacts(&p, in)
+	r := MakeReport(p, firstStatus(&p), Explain(p, f, in.Now))
+	r.FleetLimit = f.FleetLimit
 	r.preview(previews)
 	return r, nil
 }
@@ -140,6 +142,8 @@ func (s *Service) storePlan(ctx context.Context, plan func(all []Stored) (Plan, 
 func (s *Service) planFacts(p *Plan, in PlanInput) Facts {
 	f := gather(s.registry, p, func(int) bool { return true })
 	f.Since, f.DomainOK = s.since, s.domainOK()
+	_, inOrder := s.locks()
+	f.DownElsewhere, f.FleetLimit = downElsewhere(s.registry, p.ID, inOrder), s.runner.fleetLimit()
 	for robot, rf := range f.Robots {
 		rf.Claimed = in.Busy[robot]
 		if h, held := in.Holds[robot]; held {

@@ -30,10 +30,7 @@ func (d *decider) advance(i int) {
 // lease; images may be pulled ahead, one wave early.
 func (d *decider) queued(i int) {
 	rp, rf := &d.plan.Robots[i], d.fact(i)
-	room := d.maxDown() + OrZero(d.plan.Spec.PullAhead)
-	if d.plan.Spec.Before.WavePulled {
-		room = max(room, maxAtGates) // all of a wave pull, before any is touched
-	}
+	room := d.mostInHand()
 	switch {
 	case d.s.State != StateRunning:
 		d.wait(i, nil, "the rollout is %s", d.s.State)
@@ -207,7 +204,7 @@ func (d *decider) heldUp(i int) string {
 		return "the image is not on all robots of the wave yet"
 	}
 	full := d.noRoom(i, false)
-	if t := d.count(); full != "" && t.down == 0 && t.helpless > 0 {
+	if full != "" && d.onlyHelpless(i) {
 		d.pause("no robot may be touched before those that need an operator are put right")
 	}
 	return full

@@ -936,6 +936,8 @@ export interface components {
             /** @description Robots in a terminal step */
             ended: number;
             spec: components["schemas"]["RolloutSpec"];
+            /** @description Robots that all rollouts together may have down at one time; absent where the manager sets no such limit */
+            fleet_limit?: number;
             /** @description Why nobody acts on it now */
             held?: string;
             /** @description The wave that waits for a person's approval */

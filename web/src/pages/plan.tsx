@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import type { Rollout, RolloutPreview, RolloutRobot } from "../api/types";
 import { count } from "../ui/format";
 import { app } from "./app";
+import { atATime } from "./rolloutsteps";
 
 /** Robots that take part, by wave. */
 export function waves(r: Rollout): Map<number, RolloutRobot[]> {
@@ -101,7 +102,7 @@ export function PlanView({ plan }: { plan: Rollout }): JSX.Element {
         <strong>{count(part.length, "robot")}</strong>
         {` will run `}
         <code>{plan.image.ref}</code>
-        {`, in ${count(plan.waves, "wave")}, at most ${plan.spec.max_unavailable ?? 1} at a time.`}
+        {`, in ${count(plan.waves, "wave")}, at most ${atATime(plan)}.`}
       </p>
       <p>
         <span class="muted">Digest </span>
