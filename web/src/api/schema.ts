@@ -802,6 +802,8 @@ export interface components {
             /** Format: date-time */
             last?: string;
             problem?: string;
+            /** @description For what the manager follows it, like battery; absent when it does not */
+            role?: string;
         };
         Container: {
             id: string;
