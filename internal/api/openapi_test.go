@@ -192,6 +192,7 @@ func full() rollout.Report {
 			Robot: "r1", Engine: "e1", Container: "amr", Wave: 1, From: fleet.Image{Ref: "a:0", ID: "i", Digest: "d"}, Step: rollout.StepWaiting,
 			Since: t0, Deadline: t0, Reason: "x", Why: "y", Attempt: 1, Gates: []rollout.Gate{{Name: "battery", Outcome: rollout.Pass, Reason: "80 %"}},
 			Actions: []rollout.Action{rollout.ActionSkip},
+			Topics:  []rollout.TopicExpect{{Name: "/r1/odom", Hz: 10, Listed: true}},
 			Preview: &rollout.Preview{Kept: []string{"device /dev/a"}, Changed: []string{"image"}, Refused: "x", Present: true, Need: 1, Free: 2},
 		}},
 	}

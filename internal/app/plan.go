@@ -41,6 +41,11 @@ func printPlan(out io.Writer, r rollout.Report) error {
 		held += fmt.Sprintf(", for %v", window)
 	}
 	fmt.Fprintf(out, "%s: %s\n", held, strings.Join(gatesAfter(s.After), ", "))
+	for _, rr := range r.Robots {
+		if topics := topicsText(rr.Topics); topics != "" {
+			fmt.Fprintf(out, "  topics of %s: %s\n", rr.Robot, topics)
+		}
+	}
 	fmt.Fprintf(out, "on a failure: %s\n", s.OnFailure)
 	fmt.Fprintln(out, "dry run: nothing was stored, nothing was touched")
 	return nil

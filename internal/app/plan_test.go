@@ -15,7 +15,9 @@ import (
 func TestADryRunIsToldInWords(t *testing.T) {
 	r := rollout.Report{
 		Image: rollout.PinnedImage{Ref: "reg/amr:2", Repository: "reg/amr", Digest: "sha256:ab"}, Waves: 2,
-		Robots: []rollout.RobotReport{{Robot: "r1"}, {Robot: "r2", Wave: 1}},
+		Robots: []rollout.RobotReport{
+			{Robot: "r1", Topics: []rollout.TopicExpect{{Name: "/r1/odom", Hz: 20}, {Name: "/r1/battery_state", Hz: 1}}}, {Robot: "r2", Wave: 1},
+		},
 		Spec: rollout.Spec{
 			MaxUnavailable: rollout.Robots(1), OnFailure: rollout.RollBackRobot,
 			After: rollout.After{Window: new(rollout.Duration(5 * time.Second)), MinRate: new(0.8)},
@@ -30,6 +32,7 @@ func TestADryRunIsToldInWords(t *testing.T) {
 	assert.Contains(t, told(), "it is done when, for 5s: the container runs and is healthy, its nodes are back, its topics have 80 % of their rate,")
 
 	assert.Contains(t, told(), "\nat most 1 down at one time\n")
+	assert.Contains(t, told(), "\n  topics of r1: /r1/odom 20.0 Hz, /r1/battery_state 1.0 Hz\non a failure")
 	r.FleetLimit, r.Spec.MaxPer = 3, []rollout.GroupLimit{{Label: "station", Max: 1}}
 	assert.Contains(t, told(), "\nat most 1 down at one time, and 1 of one station, and 3 of the whole fleet\n")
 

@@ -27,6 +27,7 @@ func TestARolloutIsToldInWords(t *testing.T) {
 			{
 				Robot: "r2", Wave: 1, Step: rollout.StepWaiting, Since: now.Add(-time.Minute), Deadline: now.Add(time.Hour), Attempt: 2, Reason: "the image is there",
 				Why: "waits for its gates: locked by bob: wheel", Actions: []rollout.Action{rollout.ActionSkip, rollout.ActionOverride},
+				Topics: []rollout.TopicExpect{{Name: "/r2/odom", Hz: 10}, {Name: "/r2/battery_state", Hz: 1}},
 				Gates: []rollout.Gate{
 					{Name: "engine", Outcome: rollout.Pass, Reason: "engine e2 answers"},
 					{Name: "lock", Outcome: rollout.Fail, Reason: "locked by bob: wheel"},
@@ -53,6 +54,7 @@ canary  r1      done     2s    all gates passed
 1       r2      waiting  1m0s  waits for its gates: locked by bob: wheel
                                pass  engine: engine e2 answers
                                fail  lock: locked by bob: wheel
+                               topics: /r2/odom 10.0 Hz, /r2/battery_state 1.0 Hz
                                2 failed tries; until 1h0m0s from now
                                now: muster rollout skip|override 20260504-1 r2
 1       robot3  queued         an earlier wave has not ended

@@ -88,6 +88,7 @@ func (s *Service) dryRun(in PlanInput, p Plan, previews map[string]Preview) (Rep
 	f := s.planFacts(&p, in)
 	r := MakeReport(p, firstStatus(&p), Explain(p, f, in.Now))
 	r.FleetLimit = f.FleetLimit
+	r.expects(&p)
 	r.preview(previews)
 	return r, nil
 }

@@ -996,7 +996,15 @@ export interface components {
             gates?: components["schemas"]["Gate"][];
             /** @description What an operator may do with it now */
             actions?: components["schemas"]["RolloutAction"][];
+            /** @description Expected again after the replacement, of a robot in hand and in a dry run */
+            topics?: components["schemas"]["TopicRate"][];
             preview?: components["schemas"]["RolloutPreview"];
+        };
+        TopicRate: {
+            name: string;
+            hz: number;
+            /** @description The spec asks for this rate; otherwise it is what the robot had, of which after.min_rate is asked */
+            listed?: boolean;
         };
         /** @description What a replacement would do to the robot's container; of a dry run */
         RolloutPreview: {
@@ -1121,6 +1129,7 @@ export interface components {
                     timeout?: components["schemas"]["Duration"];
                 }[];
                 skip_nodes?: boolean;
+                /** @description Do not ask that the topics that the robot published right before reach their rate */
                 skip_topics?: boolean;
                 skip_diagnostics?: boolean;
             };

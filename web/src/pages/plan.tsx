@@ -1,7 +1,7 @@
 // What a dry run answers: the plan with its digest, its waves and its names.
 import type { JSX } from "preact";
 import type { Rollout, RolloutPreview, RolloutRobot } from "../api/types";
-import { count } from "../ui/format";
+import { count, hertz } from "../ui/format";
 import { app } from "./app";
 import { atATime } from "./rolloutsteps";
 
@@ -14,6 +14,12 @@ export function waves(r: Rollout): Map<number, RolloutRobot[]> {
 
 export function takingPart(r: Rollout): RolloutRobot[] {
   return r.robots.filter((x) => x.step !== "skipped");
+}
+
+/** The topics that are expected again, with their rates. */
+function measuredBy(r: RolloutRobot): string {
+  const topics = (r.topics ?? []).map((t) => `${t.name} ${hertz(t.hz)}`);
+  return topics.length === 0 ? "" : `; expected again: ${topics.join(", ")}`;
 }
 
 function nameOf(r: RolloutRobot): string {
@@ -118,7 +124,11 @@ export function PlanView({ plan }: { plan: Rollout }): JSX.Element {
             </h3>
             <ul class="chips">
               {robots.map((r) => (
-                <li key={r.robot} class="tag" title={`${r.container} on ${r.engine}, from ${r.from.ref}`}>
+                <li
+                  key={r.robot}
+                  class="tag"
+                  title={`${r.container} on ${r.engine}, from ${r.from.ref}${measuredBy(r)}`}
+                >
                   {r.robot}
                   {nameOf(r) !== r.robot && <span class="muted">{nameOf(r)}</span>}
                 </li>
