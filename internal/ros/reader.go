@@ -27,7 +27,7 @@ type topicReader struct {
 	rate     rate
 	problems problems
 	problem  string // the gravest of problems
-	gone     bool // it has no publishers, as last looked at
+	gone     bool   // it has no publishers, as last looked at
 	opened   time.Time
 	closed   bool      // it could not be made anew, and waits for the next look
 	unused   time.Time // since when nobody needs it
