@@ -124,6 +124,51 @@ func TestARolloutTellsOfTheFleetsLimit(t *testing.T) {
 	})
 }
 
+// A rollback does not wait until another rollout is through with its fleet: the room
+// that comes free is its own.
+func TestARollbackGoesBeforeOtherRolloutsRobots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := limitedHouse(t, 6, 1, rollout.Robots(1))
+		defer h.close()
+		start := func(spec rollout.Spec) string {
+			spec.Image = "registry/amr:2"
+			r, err := h.service.Start(t.Context(), spec, "ada", false)
+			require.NoError(t, err)
+			return r.ID
+		}
+		step := func(id string, i int) rollout.Step {
+			r, err := h.service.Get(t.Context(), id)
+			require.NoError(t, err)
+			return r.Robots[i].Step
+		}
+		until := func(id string, i int, want rollout.Step) {
+			for range 100 {
+				if step(id, i) == want {
+					return
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			t.Fatalf("robot %d of %s is %s", i, id, step(id, i))
+		}
+		many := start(rollout.Spec{Robots: "r1,r2,r3,r4,r5", Canary: new(0)})
+		until(many, 0, rollout.StepVerifying)
+		one := start(rollout.Spec{Robots: "r6", Soak: rollout.Duration(time.Hour)})
+		_, err := h.service.Wish(t.Context(), many, rollout.Wish{Action: rollout.ActionPause, By: "bob", Role: "engineer"})
+		require.NoError(t, err)
+		until(many, 0, rollout.StepDone)
+		until(one, 0, rollout.StepDone)
+		_, err = h.service.Wish(t.Context(), many, rollout.Wish{Action: rollout.ActionResume, By: "bob", Role: "engineer"})
+		require.NoError(t, err)
+		until(many, 1, rollout.StepVerifying)
+		_, err = h.service.Wish(t.Context(), one, rollout.Wish{Action: rollout.ActionRollback, By: "bob", Role: "engineer"})
+		require.NoError(t, err)
+		until(many, 1, rollout.StepDone)
+		until(one, 0, rollout.StepRolledBack)
+		assert.NotEqual(t, rollout.StepDone, step(many, 2), "the rollback came first")
+		assert.Equal(t, rollout.StateCompleted, h.await(many).State)
+	})
+}
+
 // Whatever befalls the managers, and whoever rolls back, never more robots are down
 // than the fleet's limit.
 func TestTheFleetsLimitSurvives(t *testing.T) {

@@ -30,6 +30,7 @@ func TestTheFleetsLimit(t *testing.T) {
 		"others have more":        {2, []Elsewhere{x("x1", false), x("x2", false), x("x3", false)}, nil, full + "x1 in rollout night"},
 		"left for an operator":    {2, []Elsewhere{x("x1", true), x("x2", true)}, nil, full + "x1 in rollout night"},
 		"a robot counts once":     {2, []Elsewhere{x("x1", true), {Robot: "x1", Rollout: "other"}}, []string{"r1"}, full + "x1 in rollout night"},
+		"to be rolled back":       {2, []Elsewhere{{Robot: "x1", Rollout: "night", Undo: true}, x("x2", false)}, nil, full + "x1 in rollout night, which is to be rolled back"},
 		"it is down already":      {2, []Elsewhere{x("r1", true), x("x1", false)}, []string{"r1"}, full + "x1 in rollout night"},
 		"its own of another's":    {2, []Elsewhere{x("r3", true)}, []string{"r1", "r3"}, full + "r1"},
 		"counted here, and there": {3, []Elsewhere{x("r1", true), x("x1", false)}, []string{"r1", "r2"}, "as many robots of the whole fleet as rollouts.max_unavailable allows (3) are being replaced, robot x1 in rollout night"},
@@ -63,14 +64,15 @@ func TestTheFleetsLimit(t *testing.T) {
 // A rollback waits for robots that others have down, and for none that is left to a
 // person.
 func TestARollbackUnderTheFleetsLimit(t *testing.T) {
-	for _, helpless := range []bool{false, true} {
+	for _, o := range []Elsewhere{{}, {Helpless: true}, {Undo: true}} {
 		w := newWorld(1, Spec{Soak: Duration(time.Hour)})
 		w.fleetLimit = 1
 		w.until(t, "r1", StepDone)
-		w.elsewhere = []Elsewhere{{Robot: "x9", Rollout: "other", Helpless: helpless}}
+		o.Robot, o.Rollout = "x9", "other"
+		w.elsewhere = []Elsewhere{o}
 		w.wish(ActionRollback, "r1", "bob", "")
 		w.advance(time.Minute)
-		if !helpless {
+		if !o.Helpless && !o.Undo {
 			require.Equal(t, StepDone, w.status.Robot("r1").Step)
 			assert.Contains(t, w.last.Why["r1"].Text, "rollouts.max_unavailable allows (1) are being replaced, robot x9 in rollout other")
 			w.elsewhere = nil
@@ -145,9 +147,13 @@ func TestARobotThatLiesElsewhereCounts(t *testing.T) {
 		"replacing":         {RobotStatus{Step: StepReplacing, Begun: t0}, []Elsewhere{{Robot: "r1", Rollout: "a"}}},
 		"needs an operator": {RobotStatus{Step: StepNeedsOperator, Begun: t0}, []Elsewhere{{Robot: "r1", Rollout: "a", Helpless: true}}},
 		"done":              {RobotStatus{Step: StepDone, Begun: t0}, nil},
+		"to be rolled back": {RobotStatus{Step: StepDone, Begun: t0, Undo: true}, []Elsewhere{{Robot: "r1", Rollout: "a", Undo: true}}},
 	} {
 		a := storedAs("a", 1, t0, map[string]RobotStatus{"r1": tc.rs})
-		assert.Equal(t, tc.want, downElsewhere(reg, "b", []*Stored{a}), name)
-		assert.Empty(t, downElsewhere(reg, "a", []*Stored{a}), name)
+		assert.Equal(t, tc.want, downElsewhere(reg, "b", []*Stored{a}, nil, t0), name)
+		assert.Empty(t, downElsewhere(reg, "a", []*Stored{a}, nil, t0), name)
 	}
+	a := storedAs("a", 1, t0, map[string]RobotStatus{"r1": {Step: StepDone, Begun: t0, Undo: true}})
+	held := map[string]*Hold{"r1": {Robot: "r1", By: "bob"}}
+	assert.Empty(t, downElsewhere(reg, "b", []*Stored{a}, held, t0), "it may not be rolled back now")
 }

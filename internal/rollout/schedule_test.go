@@ -177,14 +177,16 @@ func (s *schedule) others() {
 	}
 	w.elsewhere = nil
 	for i := range s.IntN(max(room, 0) + 1) {
-		w.elsewhere = append(w.elsewhere, Elsewhere{Robot: fmt.Sprintf("x%d", i), Rollout: "other", Helpless: s.IntN(3) == 0})
+		w.elsewhere = append(w.elsewhere, Elsewhere{
+			Robot: fmt.Sprintf("x%d", i), Rollout: "other", Helpless: s.IntN(3) == 0, Undo: s.IntN(4) == 0,
+		})
 	}
 }
 
 // tooMany says that more robots are down than the fleet's limit allows.
 func (s *schedule) tooMany(down int) string {
 	for _, o := range s.w.elsewhere {
-		if !o.Helpless {
+		if !o.Helpless && !o.Undo {
 			down++
 		}
 	}

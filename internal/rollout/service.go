@@ -147,7 +147,7 @@ func (s *Service) report(st *Stored) Report {
 	f.Since, f.DomainOK = s.since, s.domainOK()
 	holds, inOrder := s.locks()
 	claimed := claims(inOrder)
-	f.DownElsewhere, f.FleetLimit = downElsewhere(s.registry, st.Plan.ID, inOrder), s.runner.fleetLimit()
+	f.DownElsewhere, f.FleetLimit = downElsewhere(s.registry, st.Plan.ID, inOrder, holds, s.runner.Now().UTC()), s.runner.fleetLimit()
 	for robot, rf := range f.Robots {
 		step := st.Status.Robot(robot).Step
 		rf.Held = step != StepQueued && !step.Terminal()

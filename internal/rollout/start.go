@@ -143,8 +143,8 @@ func (s *Service) storePlan(ctx context.Context, plan func(all []Stored) (Plan, 
 func (s *Service) planFacts(p *Plan, in PlanInput) Facts {
 	f := gather(s.registry, p, func(int) bool { return true })
 	f.Since, f.DomainOK = s.since, s.domainOK()
-	_, inOrder := s.locks()
-	f.DownElsewhere, f.FleetLimit = downElsewhere(s.registry, p.ID, inOrder), s.runner.fleetLimit()
+	holds, inOrder := s.locks()
+	f.DownElsewhere, f.FleetLimit = downElsewhere(s.registry, p.ID, inOrder, holds, in.Now), s.runner.fleetLimit()
 	for robot, rf := range f.Robots {
 		rf.Claimed = in.Busy[robot]
 		if h, held := in.Holds[robot]; held {

@@ -150,14 +150,18 @@ func (d *decider) noRoom(i int, rollback bool) string {
 	return d.fleetFull(i, rollback)
 }
 
-// elsewhere counts robots that other rollouts have down, and names the first.
+// elsewhere counts robots that other rollouts have down, and names the first. A
+// rollback waits neither for a person nor for another rollback's turn.
 func (d *decider) elsewhere(rollback bool, counts func(Elsewhere) bool) (n int, who string) {
 	for _, o := range d.facts.DownElsewhere {
-		if rollback && o.Helpless || !counts(o) {
+		if rollback && (o.Helpless || o.Undo) || !counts(o) {
 			continue
 		}
 		if n++; n == 1 {
 			who = ", robot " + o.Robot + " in rollout " + o.Rollout
+			if o.Undo {
+				who += ", which is to be rolled back"
+			}
 		}
 	}
 	return n, who
