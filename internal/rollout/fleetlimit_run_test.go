@@ -56,7 +56,9 @@ func limitedHouse(t *testing.T, n, managers int, limit rollout.Share) (*house, *
 	t.Helper()
 	counting := &countingStore{stands: make(map[string]rollout.Status)}
 	h := newHouse(t, n, managers, func(o *rollout.RunnerOptions) {
-		counting.Store = o.Store.(*rollouttest.Store)
+		if counting.Store == nil { // the managers share it, and the first may be at work
+			counting.Store = o.Store.(*rollouttest.Store)
+		}
 		o.Store, o.MaxUnavailable = counting, limit
 	})
 	return h, counting
