@@ -246,7 +246,7 @@ func (s *site) spec(image string, silent bool) rollout.Spec {
 	spec := rollout.Spec{
 		Image: image, Robots: "all",
 		Before:    rollout.Before{Moving: true}, // these robots hardly ever stop
-		After:     rollout.After{Window: rollout.Duration(500 * time.Millisecond), MinRate: 0.3},
+		After:     rollout.After{Window: new(rollout.Duration(500 * time.Millisecond)), MinRate: new(0.3)},
 		Deadlines: rollout.Deadlines{Verify: rollout.Duration(30 * time.Second)},
 	}
 	if silent {

@@ -169,7 +169,7 @@ func rollBackEnded(c *steered) {
 
 // One robot is left out and taken in again, another one is left out.
 func skipAndRetry(c *steered) {
-	c.starts(func(s *rollout.Spec) { s.PullAhead = 2 })
+	c.starts(func(s *rollout.Spec) { s.PullAhead = new(2) })
 	c.locks(2, "arm")
 	c.waitsForItsLock(1, "wheel")
 	c.refused(rollout.Wish{Action: rollout.ActionRetry, Robot: c.robots[1].robot}, "it is waiting")

@@ -46,7 +46,7 @@ func (c *steered) starts(change func(*rollout.Spec)) {
 	spec := rollout.Spec{
 		Image: c.site.image("v2"), Robots: strings.Join(ids, ","),
 		After: rollout.After{
-			Window: rollout.Duration(100 * time.Millisecond), SkipNodes: true, SkipTopics: true, SkipDiagnostics: true,
+			Window: new(rollout.Duration(100 * time.Millisecond)), SkipNodes: true, SkipTopics: true, SkipDiagnostics: true,
 			Checks: []rollout.Check{{Name: "ready", HTTP: c.asked.url + "/{robot}"}},
 		},
 		Deadlines: rollout.Deadlines{Verify: rollout.Duration(10 * time.Minute)}, // the test's patience ends first

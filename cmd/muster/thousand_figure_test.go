@@ -40,8 +40,8 @@ func TestFigureAThousandEngines(t *testing.T) {
 	puts, bytes := etcdWrites(t, store.Endpoint)
 	before, began := cpu(t, m.cmd.Process.Pid), time.Now()
 	id := m.rollOut(rollout.Spec{
-		Image: w.image("v2"), Robots: "all", MaxUnavailable: rollout.Robots(atOnce), PullAhead: atOnce, KeepImages: true,
-		After: rollout.After{Window: rollout.Duration(window), SkipNodes: true, SkipTopics: true, SkipDiagnostics: true},
+		Image: w.image("v2"), Robots: "all", MaxUnavailable: rollout.Robots(atOnce), PullAhead: new(atOnce), KeepImages: true,
+		After: rollout.After{Window: new(rollout.Duration(window)), SkipNodes: true, SkipTopics: true, SkipDiagnostics: true},
 	})
 	end := m.awaitEnd(id)
 	took := time.Since(began)

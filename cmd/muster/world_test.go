@@ -350,7 +350,7 @@ func (w *world) spec(tag string) rollout.Spec {
 	return rollout.Spec{
 		Image: w.image(tag), Robots: "all",
 		Before:    rollout.Before{Moving: true}, // these robots hardly ever stop
-		After:     rollout.After{Window: rollout.Duration(time.Second)},
+		After:     rollout.After{Window: new(rollout.Duration(time.Second))},
 		Deadlines: rollout.Deadlines{Verify: rollout.Duration(20 * time.Second)},
 	}
 }

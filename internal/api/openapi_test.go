@@ -169,18 +169,18 @@ func full() rollout.Report {
 	return rollout.Report{
 		ID: "r1", State: rollout.StateRunning, Reason: "wave 1 of 2", Image: rollout.PinnedImage{Ref: "a:1", Repository: "a", Digest: "sha256:0", Platforms: []string{"linux/amd64"}, Manifests: []rollout.Manifest{{Platform: "linux/amd64", Digest: "sha256:0", Size: 1}}, SignedBy: "a key"},
 		Note: "n", CreatedAt: t0, CreatedBy: "ada", StartedAt: t0, EndedAt: t0, Waves: 2, Revision: 3,
-		Actions: []rollout.Action{rollout.ActionPause}, Counts: map[rollout.Step]int{rollout.StepQueued: 1}, Total: 1, Held: "no runner",
+		Actions: []rollout.Action{rollout.ActionPause}, Counts: map[rollout.Step]int{rollout.StepQueued: 1}, Total: 1, Held: "no runner", FleetLimit: 3,
 		Approval: new(int), Approved: []rollout.Approved{{Wave: 1, By: "ada", At: t0}}, Undoes: "r0",
 		Spec: rollout.Spec{
-			Image: "a:1", Robots: "all", Container: "amr", Canary: 1, Waves: []rollout.Wave{"1", "10%", "hall=north"}, Soak: 1,
-			MaxUnavailable: rollout.Robots(1), MaxPer: []rollout.GroupLimit{{Label: "station", Max: 1}}, PullAhead: 1,
+			Image: "a:1", Robots: "all", Container: "amr", Canary: new(1), Waves: []rollout.Wave{"1", "10%", "hall=north"}, Soak: 1,
+			MaxUnavailable: rollout.Robots(1), MaxPer: []rollout.GroupLimit{{Label: "station", Max: 1}}, PullAhead: new(1),
 			MaxFailures: rollout.Share{Percent: 5}, OnFailure: rollout.PauseOnly, Offline: rollout.OfflineWait, Conflict: rollout.ConflictQueue,
 			Before: rollout.Before{
 				Stationary: true, Moving: true, Idle: 1, Charging: true, MinBattery: 0.5, Windows: []string{"22:00-05:00"}, TimeZone: "UTC",
 				WavePulled: true, MinFree: 1,
 			},
 			After: rollout.After{
-				Window: rollout.Duration(time.Second), MinRate: 0.5, MaxRestarts: 1, Nodes: []string{"n"},
+				Window: new(rollout.Duration(time.Second)), MinRate: new(0.5), MaxRestarts: 1, Nodes: []string{"n"},
 				Topics:    []rollout.TopicExpect{{Name: "odom", Hz: 1, Listed: true}},
 				Checks:    []rollout.Check{{Name: "c", Command: []string{"true"}, HTTP: "http://{host}/", Timeout: 1}},
 				SkipNodes: true, SkipTopics: true, SkipDiagnostics: true,
@@ -192,6 +192,7 @@ func full() rollout.Report {
 			Robot: "r1", Engine: "e1", Container: "amr", Wave: 1, From: fleet.Image{Ref: "a:0", ID: "i", Digest: "d"}, Step: rollout.StepWaiting,
 			Since: t0, Deadline: t0, Reason: "x", Why: "y", Attempt: 1, Gates: []rollout.Gate{{Name: "battery", Outcome: rollout.Pass, Reason: "80 %"}},
 			Actions: []rollout.Action{rollout.ActionSkip},
+			Topics:  []rollout.TopicExpect{{Name: "/r1/odom", Hz: 10, Listed: true}},
 			Preview: &rollout.Preview{Kept: []string{"device /dev/a"}, Changed: []string{"image"}, Refused: "x", Present: true, Need: 1, Free: 2},
 		}},
 	}

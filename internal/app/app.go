@@ -200,9 +200,13 @@ func followerOptions(c *config.Config, domain int, log *slog.Logger) ros.Followe
 
 func (a *app) openRollouts() error {
 	store := etcd.NewStore(a.etcd)
+	limit, err := a.cfg.Rollouts.Limit()
+	if err != nil {
+		return fmt.Errorf("rollouts.max_unavailable: %w", err)
+	}
 	a.runner = rollout.NewRunner(rollout.RunnerOptions{
 		Store: store, Elector: etcd.Elector{Client: a.etcd}, Engine: a.engines, Registry: a.registry, Log: a.log,
-		DomainOK: a.following.Load,
+		DomainOK: a.following.Load, MaxUnavailable: limit,
 	})
 	resolver, err := newResolver(&a.cfg)
 	if err != nil {

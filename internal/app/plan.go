@@ -24,7 +24,7 @@ func printPlan(out io.Writer, r rollout.Report) error {
 		switch {
 		case rr.Step == rollout.StepSkipped:
 			wave, why = "skip", rr.Reason
-		case rr.Wave == 0:
+		case rr.Wave == 0 && r.Waves > 1:
 			wave = "canary"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", wave, rr.Robot, rr.Engine, rr.Container, rr.From.Ref, why)
@@ -34,9 +34,18 @@ func printPlan(out io.Writer, r rollout.Report) error {
 	}
 	printPreviews(out, r.Robots)
 	s := r.Spec
-	fmt.Fprintf(out, "\nat most %s down at one time%s\n", s.MaxUnavailable, perGroup(s.MaxPer))
+	fmt.Fprintf(out, "\nat most %s down at one time%s%s\n", s.MaxUnavailable, perGroup(s.MaxPer), ofTheFleet(r))
 	fmt.Fprintf(out, "a robot is touched when: %s\n", strings.Join(gatesBefore(s), ", "))
-	fmt.Fprintf(out, "it is done when, for %v: %s\n", s.After.Window, strings.Join(gatesAfter(s.After), ", "))
+	held := "it is done when"
+	if window := rollout.OrZero(s.After.Window); window > 0 {
+		held += fmt.Sprintf(", for %v", window)
+	}
+	fmt.Fprintf(out, "%s: %s\n", held, strings.Join(gatesAfter(s.After), ", "))
+	for _, rr := range r.Robots {
+		if topics := topicsText(rr.Topics); topics != "" {
+			fmt.Fprintf(out, "  topics of %s: %s\n", rr.Robot, topics)
+		}
+	}
 	fmt.Fprintf(out, "on a failure: %s\n", s.OnFailure)
 	fmt.Fprintln(out, "dry run: nothing was stored, nothing was touched")
 	return nil
@@ -93,6 +102,14 @@ func perGroup(limits []rollout.GroupLimit) string {
 	return b.String()
 }
 
+// ofTheFleet is the manager's own limit.
+func ofTheFleet(r rollout.Report) string {
+	if r.FleetLimit == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %d of the whole fleet", r.FleetLimit)
+}
+
 func gatesBefore(s rollout.Spec) []string {
 	before := []string{"its engine answers", "nobody has locked it"}
 	add := func(on bool, format string, args ...any) {
@@ -119,7 +136,9 @@ func gatesAfter(a rollout.After) []string {
 		}
 	}
 	add(!a.SkipNodes, "its nodes are back")
-	add(!a.SkipTopics, "its topics have %.0f %% of their rate", a.MinRate*100)
+	rate := rollout.OrZero(a.MinRate)
+	add(!a.SkipTopics && rate > 0, "its topics have %.0f %% of their rate", rate*100)
+	add(!a.SkipTopics && rate == 0, "its topics are published")
 	add(!a.SkipDiagnostics, "its diagnostics are not worse")
 	for _, c := range a.Checks {
 		add(true, "check %s passes", c.Name)

@@ -57,8 +57,8 @@ func printReport(out io.Writer, r rollout.Report, now time.Time) error {
 	if r.Waves == 1 {
 		waves = "in 1 wave"
 	}
-	fact("robots", "%s: %d/%d ended (%s), %s, at most %s down at one time%s", r.Spec.Robots, r.Ended, r.Total, counts(r),
-		waves, r.Spec.MaxUnavailable, perGroup(r.Spec.MaxPer))
+	fact("robots", "%s: %d/%d ended (%s), %s, at most %s down at one time%s%s", r.Spec.Robots, r.Ended, r.Total, counts(r),
+		waves, r.Spec.MaxUnavailable, perGroup(r.Spec.MaxPer), ofTheFleet(r))
 	started := "by " + r.CreatedBy
 	if r.Note != "" {
 		started += ": " + r.Note
@@ -135,6 +135,9 @@ func more(r rollout.Report, rr rollout.RobotReport, now time.Time) (lines []stri
 	for _, g := range rr.Gates {
 		lines = append(lines, fmt.Sprintf("%-4s  %s: %s", g.Outcome, g.Name, g.Reason))
 	}
+	if topics := topicsText(rr.Topics); topics != "" && !slices.ContainsFunc(rr.Gates, aboutTopic) {
+		lines = append(lines, "topics: "+topics)
+	}
 	var tries []string
 	switch {
 	case rr.Attempt == 1:
@@ -161,6 +164,18 @@ func more(r rollout.Report, rr rollout.RobotReport, now time.Time) (lines []stri
 		lines = append(lines, fmt.Sprintf("now: muster rollout rollback %s --robot %s", r.ID, rr.Robot))
 	}
 	return lines
+}
+
+// aboutTopic says that a gate tells of a topic itself.
+func aboutTopic(g rollout.Gate) bool { return strings.HasPrefix(g.Name, "topic ") }
+
+// topicsText are the topics that a robot is measured by.
+func topicsText(topics []rollout.TopicExpect) string {
+	all := make([]string, len(topics))
+	for i, t := range topics {
+		all[i] = fmt.Sprintf("%s %.1f Hz", t.Name, t.Hz)
+	}
+	return strings.Join(all, ", ")
 }
 
 func either(actions []rollout.Action) string {

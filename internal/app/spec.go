@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -19,13 +20,13 @@ func specFlags(f *pflag.FlagSet, s *rollout.Spec) {
 	f.StringVar(&s.Image, "image", "", "image reference, by tag or digest")
 	f.StringVar(&s.Robots, "robots", "", `ids, patterns, label terms and a share, e.g. "robot1,robot2", "hall=north,10%", "all"`)
 	f.StringVar(&s.Container, "container", "", "container name or compose service, where a robot has several")
-	f.IntVar(&s.Canary, "canary", 0, "robots in the first wave (default 1)")
+	f.Var(&saidFlag[int]{&s.Canary, strconv.Atoi, "int"}, "canary", "robots in the first wave; with 0 there is one wave of all (default 1)")
 	f.Var(&waveList{s}, "waves", `how far each wave reaches, instead of --canary, e.g. "1,10%,50%"`)
 	f.Var(&s.Soak, "soak", "how long a wave is watched before the next begins")
 	f.Var(&s.MaxUnavailable, "max-unavailable", "robots that may be down at one time, or a share (default 1)")
 	f.Var(&listFlag[rollout.GroupLimit]{list: &s.MaxPer, parse: parseLimit, kind: "label=n"}, "max-per",
 		`and of those with the same value of a label, e.g. "station=1"; may be repeated`)
-	f.IntVar(&s.PullAhead, "pull-ahead", 0, "robots beyond that which may pull and wait (default 1)")
+	f.Var(&saidFlag[int]{&s.PullAhead, strconv.Atoi, "int"}, "pull-ahead", "robots beyond that which may pull and wait (default 1)")
 	f.Var(&s.MaxFailures, "max-failures", "robots that may fail before the rollout stops, or a share of those tried")
 	f.StringVar((*string)(&s.OnFailure), "on-failure", "", "roll-back-robot, roll-back-wave, roll-back-all or pause (default roll-back-robot)")
 	f.StringVar((*string)(&s.Offline), "offline", "", "what becomes of offline robots: skip, wait or block (default skip)")
@@ -42,8 +43,10 @@ func specFlags(f *pflag.FlagSet, s *rollout.Spec) {
 	f.BoolVar(&s.Before.WavePulled, "wave-pulled", false, "wait until the image is on all robots of the wave")
 	f.Var(&byteCount{&s.Before.MinFree}, "min-free", `what must stay free on the engine's disk, e.g. "2GB"`)
 
-	f.Var(&s.After.Window, "window", "for how long the gates must pass after the replacement (default 5s)")
-	f.Float64Var(&s.After.MinRate, "min-rate", 0, "share of its usual rate that a topic must reach again (default 0.8)")
+	f.Var(&saidFlag[rollout.Duration]{&s.After.Window, parseDuration, "duration"}, "window",
+		"for how long the gates must pass after the replacement; 0s is once (default 5s)")
+	f.Var(&saidFlag[float64]{&s.After.MinRate, parseFloat, "float"}, "min-rate",
+		"share of its usual rate that a topic must reach again; 0 asks that it is published (default 0.8)")
 	f.IntVar(&s.After.MaxRestarts, "max-restarts", 0, "how often the new container may restart")
 	f.StringArrayVar(&s.After.Nodes, "node", nil, "node that must be there, besides those that were; may be repeated")
 	f.Var(&listFlag[rollout.TopicExpect]{list: &s.After.Topics, parse: parseTopic, kind: "topic=hz"}, "topic",

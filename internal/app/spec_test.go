@@ -186,6 +186,16 @@ func TestTheSampleSpecSaysEveryField(t *testing.T) {
 	assert.Equal(t, everyField(t).Deadlines.Wait, s.Deadlines.Wait, "the other deadlines stay")
 }
 
+// A zero that is said is not the default, in whatever way it is said.
+func TestAZeroIsSaidByAFlagAndInYAML(t *testing.T) {
+	want := rollout.Spec{Canary: new(0), PullAhead: new(0), After: rollout.After{Window: new(rollout.Duration(0)), MinRate: new(0.0)}}
+	assert.Equal(t, want, parseFlags(t, "--canary", "0", "--pull-ahead", "0", "--window", "0s", "--min-rate", "0"))
+	read, err := readSpec([]byte("canary: 0\npull_ahead: 0\nafter: {window: 0s, min_rate: 0}\n"))
+	require.NoError(t, err)
+	assert.Equal(t, want, read)
+	assert.Equal(t, rollout.Spec{}, parseFlags(t))
+}
+
 func TestAFlagThatIsWrongSaysWhatItWants(t *testing.T) {
 	for _, c := range []struct{ flag, value, want string }{
 		{"check", "web", `want NAME=exec:COMMAND or NAME=http`},
@@ -196,6 +206,10 @@ func TestAFlagThatIsWrongSaysWhatItWants(t *testing.T) {
 		{"topic", "scan", `like "scan=10"`},
 		{"topic", "scan=fast", `like "scan=10"`},
 		{"max-per", "station", `like "station=1"`},
+		{"canary", "one", `"one"`},
+		{"pull-ahead", "1.5", `"1.5"`},
+		{"window", "-1s", "negative"},
+		{"min-rate", "most", `"most"`},
 		{"deadline", "pull", "pull, wait, replace, verify, rollback"},
 		{"deadline", "push=1m", "pull, wait, replace, verify, rollback"},
 		{"deadline", "pull=soon", "duration"},

@@ -36,6 +36,32 @@ func (f *listFlag[T]) Set(text string) error {
 	return nil
 }
 
+// saidFlag is a flag of a field that is nil until it is said: its zero is not its
+// default.
+type saidFlag[T any] struct {
+	field **T
+	parse func(string) (T, error)
+	kind  string
+}
+
+func (f *saidFlag[T]) String() string { return "" }
+func (f *saidFlag[T]) Type() string   { return f.kind }
+
+func (f *saidFlag[T]) Set(text string) error {
+	v, err := f.parse(text)
+	if err == nil {
+		*f.field = &v
+	}
+	return err
+}
+
+func parseFloat(text string) (float64, error) { return strconv.ParseFloat(text, 64) }
+
+func parseDuration(text string) (d rollout.Duration, err error) {
+	err = d.Set(text)
+	return d, err
+}
+
 func parseLimit(text string) (g rollout.GroupLimit, err error) {
 	label, number, ok := strings.Cut(text, "=")
 	if g.Max, err = strconv.Atoi(number); !ok || err != nil {

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/muster-fleet/muster/internal/rollout"
 )
 
 // Config is everything that can be set. deploy/muster.yaml explains each key.
@@ -35,6 +37,7 @@ type Config struct {
 	Signatures []Signature   `yaml:"signatures"`
 	Robots     []Robot       `yaml:"robots"`
 	Groups     []Group       `yaml:"groups"`
+	Rollouts   Rollouts      `yaml:"rollouts"`
 	Etcd       Etcd          `yaml:"etcd"`
 	Auth       Auth          `yaml:"auth"`
 	Stream     Stream        `yaml:"stream"`
@@ -138,6 +141,25 @@ type TLS struct {
 	CA   string `yaml:"ca"`
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`
+}
+
+// Rollouts bounds all rollouts together.
+type Rollouts struct {
+	// MaxUnavailable is how many robots may be down at one time, or a share of those
+	// that are known; empty sets no limit.
+	MaxUnavailable string `yaml:"max_unavailable"`
+}
+
+// Limit is MaxUnavailable as rollouts count; its zero value sets no limit.
+func (r Rollouts) Limit() (rollout.Share, error) {
+	if r.MaxUnavailable == "" {
+		return rollout.Share{}, nil
+	}
+	s, err := rollout.ParseShare(r.MaxUnavailable)
+	if err == nil && s == (rollout.Share{}) {
+		err = fmt.Errorf("%q: at least 1; empty sets no limit", r.MaxUnavailable)
+	}
+	return s, err
 }
 
 // Etcd is the store: embedded when Endpoints is empty.

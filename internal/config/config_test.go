@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/muster-fleet/muster/internal/rollout"
 )
 
 func TestTheSampleFileShowsTheDefaults(t *testing.T) {
@@ -72,6 +74,13 @@ func TestErrorsNameTheKey(t *testing.T) {
 		{"signatures: [{key: k}]", "signatures[0].repository: is missing"},
 		{"signatures: [{repository: '*', key: k, issuer: i}]", "signatures[0]: wants either key, or issuer, subject and trusted_root"},
 		{"signatures: [{repository: '*', issuer: i}]", "signatures[0]: wants either key, or issuer, subject and trusted_root"},
+		{"rollouts: {max_unavailable: some}", "rollouts.max_unavailable: \"some\": want a number of robots, or a share like \"10%\""},
+		{"rollouts: {max_unavailable: -1}", "rollouts.max_unavailable: \"-1\": want a number of robots"},
+		{"rollouts: {max_unavailable: 101%}", "rollouts.max_unavailable: \"101%\": want a percentage between 0% and 100%"},
+		{"rollouts: {max_unavailable: 0}", "rollouts.max_unavailable: \"0\": at least 1; empty sets no limit"},
+		{"rollouts: {max_unavailable: 0%}", "rollouts.max_unavailable: \"0%\": at least 1; empty sets no limit"},
+		{"rollouts: {max_unavailable: [1]}", "line 1"},
+		{"rollouts: {max: 1}", "unknown key max"},
 		{"pull: {parallel: -1}", "pull.parallel: -1: at least 0"},
 		{"pull: {mirror: 'https://m'}", "pull.mirror: \"https://m\" is not host[:port]"},
 		{"pull: {sites: [{parallel: 2}]}", "pull.sites[0].name: is missing"},
@@ -127,6 +136,26 @@ func TestTheEnvironmentWins(t *testing.T) {
 	require.ErrorContains(t, err, "MUSTER_PULL_BANDWIDTH_MIB: \"fast\" is not a number")
 	_, err = load(t, "", "ROS_DOMAIN_ID=x")
 	require.ErrorContains(t, err, "ROS_DOMAIN_ID: \"x\" is not a number")
+}
+
+func TestTheFleetsLimitIsANumberOrAShare(t *testing.T) {
+	for text, want := range map[string]rollout.Share{
+		"":                                 {},
+		"rollouts: {max_unavailable: ''}":  {},
+		"rollouts: {max_unavailable: 5}":   rollout.Robots(5),
+		"rollouts: {max_unavailable: 10%}": {Percent: 10},
+	} {
+		c, err := load(t, text)
+		require.NoError(t, err, text)
+		got, err := c.Rollouts.Limit()
+		require.NoError(t, err, text)
+		assert.Equal(t, want, got, text)
+	}
+	c, err := load(t, "rollouts: {max_unavailable: 5}", "MUSTER_ROLLOUTS_MAX_UNAVAILABLE=20%")
+	require.NoError(t, err)
+	assert.Equal(t, "20%", c.Rollouts.MaxUnavailable)
+	_, err = load(t, "", "MUSTER_ROLLOUTS_MAX_UNAVAILABLE=many")
+	require.ErrorContains(t, err, "rollouts.max_unavailable: \"many\"")
 }
 
 func TestAnInventoryFileAddsRobots(t *testing.T) {

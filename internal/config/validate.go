@@ -43,6 +43,9 @@ func (c *Config) Validate() error {
 	if c.Stream.MaxClients < 1 {
 		problem("stream.max_clients", "%d: at least 1", c.Stream.MaxClients)
 	}
+	if _, err := c.Rollouts.Limit(); err != nil {
+		problem("rollouts.max_unavailable", "%v", err)
+	}
 	c.checkEtcd(problem)
 	c.checkDomains(problem)
 	if s := c.Security.Strategy; s != "enforce" && s != "permissive" {

@@ -184,6 +184,13 @@ func (r *Registry) Snapshot() Snapshot {
 	return s
 }
 
+// Size is how many robots are known.
+func (r *Registry) Size() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.robots)
+}
+
 // Robot copies one robot.
 func (r *Registry) Robot(id string) (Robot, bool) {
 	r.mu.RLock()

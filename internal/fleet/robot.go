@@ -173,6 +173,7 @@ type Topic struct {
 	UsualHz    float64   `json:"usual_hz"` // what it settled at before
 	Last       time.Time `json:"last,omitzero"`
 	Problem    string    `json:"problem,omitempty"` // e.g. an incompatible QoS, in words
+	Role       string    `json:"role,omitempty"`    // for what the manager follows it, like "battery"
 }
 
 // Topic finds a topic by its full name.

@@ -208,7 +208,7 @@ func (r *Registry) applyTopics(o TopicsObserved) {
 // rate that wanders by a tenth is none.
 func sameTopic(a, b Topic) bool {
 	wander := math.Abs(a.Hz - b.Hz)
-	return a.Name == b.Name && a.Type == b.Type && a.Publishers == b.Publishers && a.Problem == b.Problem &&
+	return a.Name == b.Name && a.Type == b.Type && a.Publishers == b.Publishers && a.Problem == b.Problem && a.Role == b.Role &&
 		wander <= 0.1*max(a.Hz, b.Hz)
 }
 

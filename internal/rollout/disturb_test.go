@@ -16,7 +16,7 @@ func (s *simulation) randomSpec(r *rand.Rand) rollout.Spec {
 		MaxUnavailable: rollout.Robots(1 + r.IntN(2)), MaxFailures: rollout.Robots(r.IntN(2)),
 		OnFailure: []rollout.OnFailure{"", rollout.RollBackWave, rollout.RollBackAll}[r.IntN(3)],
 		Before:    rollout.Before{Moving: r.IntN(3) == 0, WavePulled: r.IntN(3) == 0},
-		After:     rollout.After{Window: rollout.Duration(2 * time.Second)},
+		After:     rollout.After{Window: new(rollout.Duration(2 * time.Second))},
 	}
 	if r.IntN(4) == 0 {
 		spec.Soak = rollout.Duration(10 * time.Second)

@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,8 +9,9 @@ import (
 	"github.com/muster-fleet/muster/internal/fleet"
 )
 
-// expect notes how the robot is now: what the new container is measured by.
-func (a After) expect(r *fleet.Robot) Expect {
+// expect notes how the robot is now, as is watched since a time: what the new
+// container is measured by.
+func (a After) expect(r *fleet.Robot, now, since time.Time) Expect {
 	var e Expect
 	if !a.SkipNodes {
 		e.Nodes = expectedNodes(r)
@@ -23,11 +23,13 @@ func (a After) expect(r *fleet.Robot) Expect {
 	e.Nodes = slices.Compact(e.Nodes)
 	if !a.SkipTopics {
 		e.Topics = expectedTopics(r)
+		e.Followed = a.followed(r, now, since)
 	}
 	for _, t := range a.Topics {
 		t.Name, t.Listed = inNamespace(r.Namespace, t.Name), true
-		e.Topics = slices.DeleteFunc(e.Topics, func(o TopicExpect) bool { return o.Name == t.Name })
-		e.Topics = append(e.Topics, t)
+		same := func(o TopicExpect) bool { return o.Name == t.Name }
+		e.Topics = append(slices.DeleteFunc(e.Topics, same), t)
+		e.Followed = slices.DeleteFunc(e.Followed, same)
 	}
 	if d := r.Diagnostics; d != nil && !a.SkipDiagnostics {
 		e.Diagnosed = true
@@ -52,7 +54,7 @@ func (d *decider) learn(i int) {
 	if c == nil || c.Generation == d.plan.Generation {
 		return
 	}
-	was := &Was{Image: c.Image, Found: FoundRunning, Expect: d.plan.Spec.After.expect(&rf.Robot)}
+	was := &Was{Image: c.Image, Found: FoundRunning, Expect: d.plan.Spec.After.expect(&rf.Robot, d.now, d.facts.Since)}
 	if was.Diagnosed {
 		was.Components = reporting(rf.Robot.Diagnostics, d.now)
 	}
@@ -68,6 +70,9 @@ func (d *decider) learn(i int) {
 	}
 	if len(rp.Topics) > 0 && (unsure || len(was.Topics) == 0) {
 		was.Topics = rp.Topics
+	}
+	if unsure && len(rp.Followed) > 0 {
+		was.Followed = rp.Followed
 	}
 	if rp.Diagnosed && (unsure || !was.Diagnosed) {
 		was.Diagnosed, was.Faults = true, rp.Faults
@@ -88,12 +93,7 @@ func reporting(diag *fleet.Diagnostics, now time.Time) []string {
 }
 
 // expected is what robot i's new container is measured by.
-func (d *decider) expected(i int) *Expect {
-	if was := d.robot(i).Was; was != nil {
-		return &was.Expect
-	}
-	return &d.plan.Robots[i].Expect
-}
+func (d *decider) expected(i int) *Expect { return d.plan.Robots[i].expect(d.robot(i)) }
 
 // inNamespace is a name as ROS resolves it: relative ones are the robot's.
 func inNamespace(ns, name string) string {
@@ -115,15 +115,4 @@ func expectedNodes(r *fleet.Robot) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// expectedTopics are the robot's odometry topics whose rate is known.
-func expectedTopics(r *fleet.Robot) []TopicExpect {
-	var topics []TopicExpect
-	for _, t := range r.Topics {
-		if hz := cmp.Or(t.UsualHz, t.Hz); t.Type == "nav_msgs/msg/Odometry" && hz >= 0.5 {
-			topics = append(topics, TopicExpect{Name: t.Name, Hz: hz})
-		}
-	}
-	return topics
 }

@@ -32,6 +32,9 @@ func (d *decider) explain(i int) Waiting {
 	if d.away(i) {
 		why = append(why, d.why[d.plan.Robots[i].Robot].Text)
 	}
+	if full := d.noRoom(i, false); full != "" {
+		why = append(why, full)
+	}
 	if d.s.wantsApproval(d.plan, d.plan.Robots[i].Wave) {
 		why = append(why, d.approvalWanted())
 	}

@@ -19,8 +19,12 @@ type Facts struct {
 	DomainOK bool
 	// Robots has those that the decision may depend on, see Needed.
 	Robots map[string]RobotFacts
-	// DownElsewhere are the robots that other rollouts have down.
+	// DownElsewhere are the robots that other rollouts have down, or will have before
+	// any other robot.
 	DownElsewhere []Elsewhere
+	// FleetLimit is how many robots all rollouts together may have down at one time;
+	// 0 sets no limit.
+	FleetLimit int
 }
 
 // Elsewhere is a robot that another rollout has down.
@@ -28,6 +32,7 @@ type Elsewhere struct {
 	Robot, Rollout string
 	Labels         map[string]string
 	Helpless       bool // it is left for an operator
+	Undo           bool // it is at work, and to be rolled back as soon as there is room
 }
 
 // RobotFacts are what is known of one robot of the plan.

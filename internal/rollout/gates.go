@@ -163,13 +163,19 @@ func worst(gates []Gate) Outcome {
 	return Pass
 }
 
-// objections are the reasons of the gates that do not pass.
+// objections are the reasons of the gates that do not pass. Of several topics it says
+// which one.
 func objections(gates []Gate) string {
 	var why []string
 	for _, g := range gates {
-		if g.Outcome != Pass {
-			why = append(why, g.Reason)
+		if g.Outcome == Pass {
+			continue
 		}
+		text := g.Reason
+		if topic, is := strings.CutPrefix(g.Name, "topic "); is {
+			text = topic + ": " + text
+		}
+		why = append(why, text)
 	}
 	return strings.Join(why, "; ")
 }

@@ -18,13 +18,18 @@ func (d *decider) after(i int) []Gate {
 	for _, t := range want.Topics {
 		gates = append(gates, p.topicGate(t, rs, f, d.facts, d.now))
 	}
+	if rs.Step != StepDone { // then it is at work, where another rate may be usual
+		for _, t := range want.Followed {
+			gates = append(gates, p.topicGate(t, rs, f, d.facts, d.now))
+		}
+	}
 	if want.Diagnosed {
 		gates = append(gates, diagnosticsGate(want, rs, f, d.facts, d.now))
 	}
 	if rs.Step == StepDone { // checks are asked while a robot is verified
 		return gates
 	}
-	if a := p.Spec.After; len(want.Nodes)+len(want.Topics)+len(a.Checks) == 0 && (!a.SkipNodes || !a.SkipTopics) {
+	if a := p.Spec.After; len(want.Nodes)+len(want.Topics)+len(want.Followed)+len(a.Checks) == 0 && (!a.SkipNodes || !a.SkipTopics) {
 		gates = append(gates, gate("nodes", Inconclusive,
 			"nothing is known of its nodes and topics before; list some, add a check, or skip both of these gates"))
 	}
@@ -195,14 +200,14 @@ func (p *Plan) topicGate(want TopicExpect, rs RobotStatus, f RobotFacts, facts F
 		return gate(name, Inconclusive, "the ROS domain does not answer")
 	}
 	t, _ := f.Robot.Topic(want.Name)
-	least := want.Hz * p.Spec.After.MinRate
+	least := want.Hz * OrZero(p.Spec.After.MinRate)
 	if want.Listed {
 		least = want.Hz
 	}
 	switch {
 	case !t.Last.After(rs.Since):
 		return gate(name, Fail, "no sample since the new container runs")
-	case !fresh(t.Last, now, freshPose):
+	case !fresh(t.Last, now, freshTopic(want.Hz)):
 		return gate(name, Fail, "the last sample is %v old", now.Sub(t.Last).Round(time.Second))
 	case t.Hz < least:
 		return gate(name, Fail, "%.1f Hz, wants %.1f Hz", t.Hz, least)

@@ -14,7 +14,7 @@ import (
 func verified() (Plan, RobotStatus, RobotFacts) {
 	p := Plan{
 		Generation: 7, Image: PinnedImage{Repository: "registry/amr", Digest: newDigest},
-		Spec:   Spec{After: After{MinRate: 0.8, MaxRestarts: 1}},
+		Spec:   Spec{After: After{MinRate: new(0.8), MaxRestarts: 1}},
 		Robots: []RobotPlan{{Robot: "r1", Container: "amr", Expect: Expect{Nodes: []string{"/r1/driver", "/r1/nav"}}}},
 	}
 	f := RobotFacts{
@@ -129,6 +129,8 @@ func TestTheTopicGate(t *testing.T) {
 		"silent again":          {odom, fleet.Topic{Name: "/r1/odom", Hz: 10, Last: ago(4 * time.Second)}, up, Fail, "the last sample is 4s old"},
 		"not there":             {odom, fleet.Topic{Name: "/r2/odom", Hz: 10, Last: t0}, up, Fail, "no sample since the new container runs"},
 		"the domain is away":    {odom, fleet.Topic{Name: "/r1/odom", Hz: 10, Last: t0}, Facts{}, Inconclusive, "the ROS domain does not answer"},
+		"slow, and just fresh":  {TopicExpect{Name: "/r1/odom", Hz: 0.5}, fleet.Topic{Name: "/r1/odom", Hz: 0.5, Last: ago(4 * time.Second)}, up, Pass, "0.5 Hz of 0.5 Hz"},
+		"slow, and silent":      {TopicExpect{Name: "/r1/odom", Hz: 0.5}, fleet.Topic{Name: "/r1/odom", Hz: 0.5, Last: ago(5 * time.Second)}, up, Fail, "the last sample is 5s old"},
 		"just fresh enough yet": {odom, fleet.Topic{Name: "/r1/odom", Hz: 10, Last: ago(3 * time.Second)}, up, Pass, "10.0 Hz of 10.0 Hz"},
 	} {
 		p, rs, f := verified()
@@ -222,14 +224,18 @@ func TestTheGatesAfterAreThoseOfThePlan(t *testing.T) {
 	}
 	all := func(p *Plan, _ *RobotStatus) {
 		p.Robots[0].Topics = []TopicExpect{{Name: "/r1/odom", Hz: 10}, {Name: "/r1/scan", Hz: 5}}
+		p.Robots[0].Followed = []TopicExpect{{Name: "/r1/battery_state", Hz: 1}}
 		p.Robots[0].Diagnosed = true
 		p.Spec.After.Checks = []Check{{Name: "ready"}}
 	}
-	assert.Equal(t, []string{"container", "nodes", "topic /r1/odom", "topic /r1/scan", "diagnostics", "check ready"}, names(all))
+	assert.Equal(t, []string{"container", "nodes", "topic /r1/odom", "topic /r1/scan", "topic /r1/battery_state", "diagnostics", "check ready"}, names(all))
 	assert.Equal(t, []string{"container", "nodes", "topic /r1/odom", "topic /r1/scan", "diagnostics"}, names(func(p *Plan, rs *RobotStatus) {
 		all(p, rs)
 		rs.Step = StepDone
 	}))
+	assert.Equal(t, []string{"container", "topic /r1/battery_state"}, names(func(p *Plan, _ *RobotStatus) {
+		p.Robots[0].Expect = Expect{Followed: []TopicExpect{{Name: "/r1/battery_state", Hz: 1}}}
+	}), "it is known how it was")
 	// Nothing is known of how it was: that its container runs is not enough, unless
 	// the spec says so.
 	assert.Equal(t, []string{"container", "nodes"}, names(func(p *Plan, _ *RobotStatus) { p.Robots[0].Nodes = nil }))

@@ -20,7 +20,7 @@ func (w *termWork) facts(st *Stored) Facts {
 	w.mu.Unlock()
 	f := gather(w.Registry, p, func(i int) bool { return needed(i) || inHand[p.Robots[i].Robot] })
 	f.Since, f.Set, f.DomainOK = w.since, w.set[p.ID], w.DomainOK()
-	f.DownElsewhere = downElsewhere(w.Registry, p.ID, w.inOrder())
+	f.DownElsewhere, f.FleetLimit = downElsewhere(w.Registry, p.ID, w.inOrder(), w.holds, w.Now().UTC()), w.fleetLimit()
 	claimed := claims(w.inOrder())
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -108,29 +108,6 @@ func (w *termWork) inOrder() []*Stored {
 
 func byCreation(a, b *Stored) int {
 	return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(a.Plan.ID, b.Plan.ID))
-}
-
-// downElsewhere are the robots that other rollouts than one have down, or left
-// for an operator.
-func downElsewhere(reg *fleet.Registry, id string, all []*Stored) []Elsewhere {
-	var down []Elsewhere
-	for _, st := range all {
-		if st.Plan.ID == id || st.Status.State.Terminal() {
-			continue
-		}
-		for robot, rs := range st.Status.Robots {
-			if rs.Step.Down() || rs.Step == StepNeedsOperator {
-				r, _ := reg.Robot(robot)
-				down = append(down, Elsewhere{
-					Robot: robot, Rollout: st.Plan.ID, Labels: r.Labels, Helpless: rs.Step == StepNeedsOperator,
-				})
-			}
-		}
-	}
-	slices.SortFunc(down, func(a, b Elsewhere) int {
-		return cmp.Or(naturalCompare(a.Robot, b.Robot), cmp.Compare(a.Rollout, b.Rollout))
-	})
-	return down
 }
 
 // claims maps each robot to the rollout that has it: the one that has it in

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -26,6 +27,8 @@ type look struct {
 	since     time.Time // it is there since
 	silent    time.Time // since when nothing is heard of it
 	hz        float64   // of its odometry
+	power     *float64  // the rate of its battery state, nil when it has none
+	usual     float64   // the rate that was that at first
 	lacks     bool      // a node does not come back
 	pinned    string
 	gone      bool // its containers are no longer there
@@ -59,6 +62,13 @@ func (l *look) at(w *world, id string, r *fleet.Robot) {
 	}
 	for i := range r.Topics {
 		r.Topics[i].Hz = l.hz
+	}
+	if l.power != nil {
+		t := fleet.Topic{Name: "/" + id + "/battery_state", Role: "battery", Hz: *l.power, UsualHz: l.usual}
+		if t.Hz > 0 {
+			t.Last = w.now
+		}
+		r.Topics = append(r.Topics, t)
 	}
 	if l.lacks {
 		r.Nodes = nil
@@ -147,7 +157,7 @@ var states = map[string]func(s *script, r *simRobot, l *look){
 
 var (
 	failsText  = regexp.MustCompile(`^fails (\w+) (?:(\d+) times?|(for good|as stale)): (.+)$`)
-	figureText = regexp.MustCompile(`^(battery|odometry) ([0-9.]+)$`)
+	figureText = regexp.MustCompile(`^(battery|odometry|battery state) ([0-9.]+)$`)
 	wordsText  = regexp.MustCompile(`^(pinned|labelled|check|claimed): (.+)$`)
 )
 
@@ -165,8 +175,13 @@ func (s *script) robot(id, state string) error {
 		r.fail[Verb(m[1])] = slices.Repeat([]Result{result}, max(1, times))
 	} else if m := figureText.FindStringSubmatch(state); m != nil {
 		v, _ := strconv.ParseFloat(m[2], 64)
-		if l.hz = v; m[1] == "battery" {
+		switch m[1] {
+		case "battery":
 			l.hz, l.battery = 10, &v
+		case "odometry":
+			l.hz = v
+		default:
+			l.power, l.usual = &v, cmp.Or(l.usual, v)
 		}
 	} else if m := wordsText.FindStringSubmatch(state); m != nil {
 		s.describe(r, l, m[1], m[2])

@@ -99,7 +99,7 @@ func planRobot(in PlanInput, spec Spec, r *fleet.Robot) (RobotPlan, error) {
 	}
 	rp.Container, rp.Engine, rp.From = c.Name, c.Engine, c.Image
 	rp.Groups = groupsOf(spec.MaxPer, r)
-	rp.Expect = spec.After.expect(r)
+	rp.Expect = spec.After.expect(r, in.Now, time.Time{})
 	rp.Skip = skipReason(in, spec, r, c)
 	if why := in.Previews[r.ID].Refused; why != "" && rp.Skip == "" {
 		return rp, fieldErrorf("robots", "container %s of robot %s can not be replaced: %s", c.Name, r.ID, why)

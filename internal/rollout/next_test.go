@@ -15,7 +15,7 @@ import (
 func TestEveryScheduleWithoutFaultsEndsDone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(rapid.IntRange(1, 12).Draw(t, "robots"), Spec{
-			Canary: rapid.IntRange(1, 3).Draw(t, "canary"), MaxUnavailable: Robots(rapid.IntRange(1, 4).Draw(t, "max")),
+			Canary: new(rapid.IntRange(0, 3).Draw(t, "canary")), MaxUnavailable: Robots(rapid.IntRange(1, 4).Draw(t, "max")),
 		})
 		for range 60 {
 			w.advance(10 * time.Second)

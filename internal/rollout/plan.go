@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	"github.com/muster-fleet/muster/internal/fleet"
@@ -81,6 +82,9 @@ type Expect struct {
 	// robot's topics with their rates: both are expected back.
 	Nodes  []string      `json:"nodes,omitempty"`
 	Topics []TopicExpect `json:"topics,omitempty"`
+	// Followed are those besides that the manager follows, with the rates that they
+	// had just then. They are expected until the robot is done.
+	Followed []TopicExpect `json:"followed,omitempty"`
 	// Diagnosed says that the robot published diagnostics; Faults are the
 	// components that were in error or stale then.
 	Diagnosed bool     `json:"diagnosed,omitempty"`
@@ -89,6 +93,9 @@ type Expect struct {
 	// began; they are expected to report again.
 	Components []string `json:"components,omitempty"`
 }
+
+// topics are all topics that are expected again.
+func (e *Expect) topics() []TopicExpect { return slices.Concat(e.Topics, e.Followed) }
 
 // TopicExpect is a topic with the rate in Hz that it had before.
 type TopicExpect struct {
@@ -131,6 +138,15 @@ func (r *RobotPlan) from(rs RobotStatus) fleet.Image {
 		return rs.Was.Image
 	}
 	return r.From
+}
+
+// expect is what the robot is measured by: how it was when it was touched, or else
+// when the plan was made.
+func (r *RobotPlan) expect(rs RobotStatus) *Expect {
+	if rs.Was != nil {
+		return &rs.Was.Expect
+	}
+	return &r.Expect
 }
 
 // image is what robot i gets.

@@ -32,7 +32,10 @@ type Report struct {
 	Ended    int           `json:"ended"` // robots in a terminal step
 	Robots   []RobotReport `json:"robots"`
 	Spec     Spec          `json:"spec"`
-	Held     string        `json:"held,omitempty"` // why nobody acts on it now (store unreachable, no runner)
+	// FleetLimit is how many robots all rollouts together may have down at one time;
+	// 0 sets no limit.
+	FleetLimit int    `json:"fleet_limit,omitempty"`
+	Held       string `json:"held,omitempty"` // why nobody acts on it now (store unreachable, no runner)
 }
 
 // RobotReport is one robot's line of a Report, in the plan's order.
@@ -50,7 +53,10 @@ type RobotReport struct {
 	Attempt   int         `json:"attempt,omitempty"`
 	Gates     []Gate      `json:"gates,omitempty"`   // as they stand now, while waiting or verifying
 	Actions   []Action    `json:"actions,omitempty"` // what an operator may do with it now
-	Preview   *Preview    `json:"preview,omitempty"` // of a dry run
+	// Topics are expected again after the replacement, of a robot in hand and in a dry
+	// run. What the robot published is learned anew when it is touched.
+	Topics  []TopicExpect `json:"topics,omitempty"`
+	Preview *Preview      `json:"preview,omitempty"` // of a dry run
 }
 
 // Gate is the present answer of one gate.
@@ -102,10 +108,23 @@ func robotReport(rp RobotPlan, s Status, w Waiting) RobotReport {
 	case rs.Step == StepQueued && s.State.Terminal():
 		rs = RobotStatus{Step: StepSkipped, Since: s.EndedAt, Reason: "the rollout ended before its turn"}
 	}
-	return RobotReport{
+	rr := RobotReport{
 		Robot: rp.Robot, Engine: rp.Engine, Container: rp.Container, Wave: rp.Wave, From: rp.from(rs),
 		Step: rs.Step, Since: rs.Since, Deadline: rs.Deadline, Reason: rs.Reason, Attempt: rs.Attempt,
 		Why: w.Text, Gates: w.Gates,
+	}
+	if rs.Step != StepQueued && !rs.Step.Terminal() {
+		rr.Topics = rp.expect(rs).topics()
+	}
+	return rr
+}
+
+// expects adds what the topics of each robot that takes part would be measured by.
+func (r *Report) expects(p *Plan) {
+	for i := range p.Robots {
+		if rp := &p.Robots[i]; rp.Skip == "" {
+			r.Robots[i].Topics = rp.topics()
+		}
 	}
 }
 

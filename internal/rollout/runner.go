@@ -11,7 +11,8 @@ import (
 	"github.com/muster-fleet/muster/internal/fleet"
 )
 
-// RunnerOptions are what a Runner works with. All are required but DomainOK.
+// RunnerOptions are what a Runner works with. All are required but those that say
+// what none means.
 type RunnerOptions struct {
 	Store    Store
 	Elector  Elector
@@ -21,6 +22,9 @@ type RunnerOptions struct {
 	// DomainOK says whether the ROS domain is joined and answers; nil means it
 	// always does.
 	DomainOK func() bool
+	// MaxUnavailable bounds the robots that all rollouts together may have down at one
+	// time, a share is of those that are known; the zero value sets no limit.
+	MaxUnavailable Share
 	// Now is the wall clock; nil means time.Now. A jump of it must do no harm.
 	Now func() time.Time
 }

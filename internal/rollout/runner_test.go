@@ -29,8 +29,9 @@ type house struct {
 	cancel  context.CancelFunc
 }
 
-// newHouse starts a fleet of n robots and as many managers as asked for.
-func newHouse(t *testing.T, n, managers int) *house {
+// newHouse starts a fleet of n robots and as many managers as asked for, which a test
+// may change.
+func newHouse(t *testing.T, n, managers int, change ...func(*rollout.RunnerOptions)) *house {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	h := &house{t: t, store: rollouttest.NewStore(), cancel: cancel}
@@ -38,9 +39,13 @@ func newHouse(t *testing.T, n, managers int) *house {
 	h.fleet = rollouttest.NewFleet(fleet.NewRegistry(&fleet.Journal{}), n)
 	h.wg.Go(func() { h.fleet.Run(ctx, 200*time.Millisecond) })
 	for range managers {
-		r := rollout.NewRunner(rollout.RunnerOptions{
+		o := rollout.RunnerOptions{
 			Store: h.store, Elector: h.elector, Engine: h.fleet, Registry: h.fleet.Registry, Log: slog.New(slog.DiscardHandler),
-		})
+		}
+		for _, f := range change {
+			f(&o)
+		}
+		r := rollout.NewRunner(o)
 		s := rollout.NewService(h.store, h.fleet, r)
 		h.wg.Go(func() { _ = r.Run(ctx) })
 		h.wg.Go(func() { _ = s.Run(ctx) })

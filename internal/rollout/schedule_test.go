@@ -78,7 +78,7 @@ func newSchedule(seed uint64) *schedule {
 	s := &schedule{Rand: rand.New(rand.NewPCG(seed, 42)), helped: make(map[string]bool)}
 	pick := func(n int) int { return s.IntN(n) }
 	spec := Spec{
-		MaxUnavailable: Robots(1 + pick(3)), PullAhead: pick(3), MaxFailures: Robots(pick(3)),
+		MaxUnavailable: Robots(1 + pick(3)), PullAhead: new(pick(3)), MaxFailures: Robots(pick(3)),
 		Before: Before{Moving: pick(2) == 0, Charging: pick(4) == 0, WavePulled: pick(4) == 0},
 	}
 	spec.OnFailure = []OnFailure{"", RollBackWave, RollBackAll, PauseOnly}[pick(4)]
@@ -98,6 +98,9 @@ func newSchedule(seed uint64) *schedule {
 		spec.Before.Windows = []string{[]string{"11:00-12:05", "12:01-12:03", "sat,sun 00:00-24:00"}[pick(3)]}
 	}
 	s.w = newWorld(1+pick(5), spec)
+	if pick(3) == 0 {
+		s.w.fleetLimit = 1 + pick(3)
+	}
 	s.w.witness = s.mayStop
 	return s
 }
@@ -118,7 +121,7 @@ func (s *schedule) event() {
 	w := s.w
 	id := w.plan.Robots[s.IntN(len(w.plan.Robots))].Robot
 	r := w.robots[id]
-	switch s.IntN(16) {
+	switch s.IntN(17) {
 	case 0, 1, 2, 3, 4: // a verb ends
 		if r.busy != nil {
 			w.finish(id, w.effect(id))
@@ -147,6 +150,8 @@ func (s *schedule) event() {
 		w.domainDown = s.IntN(2) == 0
 	case 13:
 		r.locked, r.offline, r.charging = s.IntN(3) == 0, s.IntN(3) == 0, s.IntN(3) > 0
+	case 16:
+		s.others()
 	case 14, 15:
 		a := Actions[s.IntN(len(Actions))]
 		robot := ""
@@ -155,6 +160,40 @@ func (s *schedule) event() {
 		}
 		w.wish(a, robot, []string{"ada", "bob"}[s.IntN(2)], "because")
 	}
+}
+
+// others lets other rollouts have robots down, no more than the fleet's limit allows,
+// or leave some to an operator.
+func (s *schedule) others() {
+	w := s.w
+	room := 0
+	if w.fleetLimit > 0 {
+		room = w.fleetLimit
+		for _, rs := range w.status.Robots {
+			if rs.Step.Down() || !rs.Begun.IsZero() && !rs.Step.Terminal() {
+				room--
+			}
+		}
+	}
+	w.elsewhere = nil
+	for i := range s.IntN(max(room, 0) + 1) {
+		w.elsewhere = append(w.elsewhere, Elsewhere{
+			Robot: fmt.Sprintf("x%d", i), Rollout: "other", Helpless: s.IntN(3) == 0, Undo: s.IntN(4) == 0,
+		})
+	}
+}
+
+// tooMany says that more robots are down than the fleet's limit allows.
+func (s *schedule) tooMany(down int) string {
+	for _, o := range s.w.elsewhere {
+		if !o.Helpless && !o.Undo {
+			down++
+		}
+	}
+	if limit := s.w.fleetLimit; limit > 0 && down > limit {
+		return fmt.Sprintf("%d robots of the fleet are down, %d may be", down, limit)
+	}
+	return ""
 }
 
 // decide lets Next decide twice and looks at what it decided.
@@ -192,6 +231,9 @@ func (s *schedule) unsafe(before Status, wishes []Wish) string {
 	}
 	if down > w.plan.Spec.MaxUnavailable.Count {
 		return fmt.Sprintf("%d robots are down, %d are allowed", down, w.plan.Spec.MaxUnavailable.Count)
+	}
+	if why := s.tooMany(down); why != "" {
+		return why
 	}
 	for station, n := range perStation {
 		if len(w.plan.Spec.MaxPer) > 0 && n > 1 {
@@ -266,7 +308,7 @@ func (s *schedule) badStep(i int, was Step, is RobotStatus, granted map[Action]b
 // image, never on both or neither, and the rollout ends.
 func (s *schedule) healAndFinish() string {
 	w := s.w
-	w.domainDown = false
+	w.domainDown, w.elsewhere = false, nil
 	for _, r := range w.robots {
 		r.engine, r.moving, r.locked, r.offline, r.charging = fleet.EngineUp, false, false, false, true
 		r.deaf = false

@@ -29,6 +29,7 @@ import (
 //	lose-reply r1                   it has ended well, but the reply is lost
 //	crash-runner [landed]           another runner begins; what was under way is cut, or has landed
 //	lose-lease r1, domain down, clock -1h
+//	limit 2                             robots of the whole fleet that may be down
 //	elsewhere r6 in other, station=0    another rollout has r6 down; none ends that
 //	lock r1 by bob: reason          an operator's lock, unlock takes it away
 //	pause, resume, abort, rollback [r1], skip r1, retry r1, override r1, approve [1]; by bob as operator: reason
@@ -91,6 +92,10 @@ func (s *script) play(c scriptCommand) error {
 		return err
 	case "elsewhere":
 		return s.downElsewhere(rest)
+	case "limit":
+		n, err := strconv.Atoi(rest)
+		s.fleetLimit = n
+		return err
 	case "lock", "unlock":
 		return s.lockBy(verb, rest)
 	case "show":

@@ -147,7 +147,7 @@ func (s *Service) report(st *Stored) Report {
 	f.Since, f.DomainOK = s.since, s.domainOK()
 	holds, inOrder := s.locks()
 	claimed := claims(inOrder)
-	f.DownElsewhere = downElsewhere(s.registry, st.Plan.ID, inOrder)
+	f.DownElsewhere, f.FleetLimit = downElsewhere(s.registry, st.Plan.ID, inOrder, holds, s.runner.Now().UTC()), s.runner.fleetLimit()
 	for robot, rf := range f.Robots {
 		step := st.Status.Robot(robot).Step
 		rf.Held = step != StepQueued && !step.Terminal()
@@ -161,7 +161,7 @@ func (s *Service) report(st *Stored) Report {
 	d := Next(st.Plan, st.Status, st.Wishes, f, s.runner.Now().UTC())
 	r := MakeReport(st.Plan, st.Status, d.Why)
 	if !r.State.Terminal() {
-		r.Held = s.Held()
+		r.Held, r.FleetLimit = s.Held(), f.FleetLimit
 	}
 	return r
 }

@@ -6,14 +6,17 @@ import (
 )
 
 // Spec is what an engineer asks for. The same fields are read from JSON, YAML,
-// the command's flags and the app's form. Zero values take Defaults.
+// the command's flags and the app's form. What is not said takes Defaults: a field
+// whose zero means something else than its default is a pointer, nil until it is
+// said. In a stored plan nil is zero, which is how older managers wrote it.
 type Spec struct {
 	Image     string `json:"image"`               // image reference: tag or digest
 	Robots    string `json:"robots"`              // selector, see ParseSelector
 	Container string `json:"container,omitempty"` // container name or compose service, where a robot has several
 
-	// Canary is how many robots make up wave 0 when Waves are not given.
-	Canary int    `json:"canary,omitempty"`
+	// Canary is how many robots make up wave 0 when Waves are not given; with 0 all
+	// robots are in one wave.
+	Canary *int   `json:"canary,omitempty"`
 	Waves  []Wave `json:"waves,omitempty"`
 	// Soak is how long a wave rests after its last robot is done. Its robots are
 	// watched meanwhile, and one that fails counts as a failure.
@@ -28,7 +31,7 @@ type Spec struct {
 	// over all rollouts: never two of one charging station.
 	MaxPer []GroupLimit `json:"max_per,omitempty"`
 	// PullAhead is how many robots beyond MaxUnavailable may pull and wait.
-	PullAhead int `json:"pull_ahead,omitempty"`
+	PullAhead *int `json:"pull_ahead,omitempty"`
 
 	// MaxFailures is how many robots may fail before the rollout stops; a share
 	// is of the robots tried so far, rounded up. A canary may never fail.
@@ -108,10 +111,11 @@ type Before struct {
 
 // After are the gates over the verify window.
 type After struct {
-	Window Duration `json:"window,omitempty"` // for how long all gates must pass without a break
+	// Window is for how long all gates must pass without a break; 0 is once.
+	Window *Duration `json:"window,omitempty"`
 	// MinRate is the share of a topic's usual rate that must be reached again
-	// (0 … 1).
-	MinRate float64 `json:"min_rate,omitempty"`
+	// (0 … 1); 0 asks that it is published at all.
+	MinRate *float64 `json:"min_rate,omitempty"`
 	// MaxRestarts is how often the new container may restart.
 	MaxRestarts int `json:"max_restarts,omitempty"`
 	// Nodes and Topics are expected besides those that were there before. A
@@ -135,16 +139,16 @@ type Deadlines struct {
 	Rollback Duration `json:"rollback,omitempty"`
 }
 
-// Defaults are the values that a Spec's zero fields take.
+// Defaults are the values that a Spec's fields take when they are not said.
 var Defaults = Spec{
-	Canary:         1,
+	Canary:         new(1),
 	MaxUnavailable: Robots(1),
-	PullAhead:      1,
+	PullAhead:      new(1),
 	OnFailure:      RollBackRobot,
 	Offline:        OfflineSkip,
 	Conflict:       ConflictRefuse,
 	Before:         Before{Stationary: true}, // unless Moving is set
-	After:          After{Window: Duration(5 * time.Second), MinRate: 0.8},
+	After:          After{Window: new(Duration(5 * time.Second)), MinRate: new(0.8)},
 	Deadlines: Deadlines{
 		Pull:     Duration(15 * time.Minute),
 		Wait:     Duration(30 * time.Minute),
@@ -193,7 +197,7 @@ func fieldErrorf(field, format string, args ...any) error {
 	return &FieldError{Field: field, Why: fmt.Sprintf(format, args...)}
 }
 
-// withDefaults fills the zero fields.
+// withDefaults fills the fields that are not said.
 func (s Spec) withDefaults() Spec {
 	if len(s.Waves) == 0 {
 		orDefault(&s.Canary, Defaults.Canary)
@@ -220,6 +224,15 @@ func orDefault[T comparable](v *T, def T) {
 	if *v == zero {
 		*v = def
 	}
+}
+
+// OrZero is what a field of a spec says, or zero when it says nothing.
+func OrZero[T any](said *T) T {
+	if said == nil {
+		var zero T
+		return zero
+	}
+	return *said
 }
 
 // ParseSpec reads a spec from JSON. An unknown field is an error that names it.

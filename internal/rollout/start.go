@@ -85,7 +85,10 @@ func (s *Service) dryRun(in PlanInput, p Plan, previews map[string]Preview) (Rep
 			return Report{}, err
 		}
 	}
-	r := MakeReport(p, firstStatus(&p), Explain(p, s.planFacts(&p, in), in.Now))
+	f := s.planFacts(&p, in)
+	r := MakeReport(p, firstStatus(&p), Explain(p, f, in.Now))
+	r.FleetLimit = f.FleetLimit
+	r.expects(&p)
 	r.preview(previews)
 	return r, nil
 }
@@ -140,6 +143,8 @@ func (s *Service) storePlan(ctx context.Context, plan func(all []Stored) (Plan, 
 func (s *Service) planFacts(p *Plan, in PlanInput) Facts {
 	f := gather(s.registry, p, func(int) bool { return true })
 	f.Since, f.DomainOK = s.since, s.domainOK()
+	holds, inOrder := s.locks()
+	f.DownElsewhere, f.FleetLimit = downElsewhere(s.registry, p.ID, inOrder, holds, in.Now), s.runner.fleetLimit()
 	for robot, rf := range f.Robots {
 		rf.Claimed = in.Busy[robot]
 		if h, held := in.Holds[robot]; held {

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -29,10 +30,7 @@ func (d *decider) advance(i int) {
 // lease; images may be pulled ahead, one wave early.
 func (d *decider) queued(i int) {
 	rp, rf := &d.plan.Robots[i], d.fact(i)
-	room := d.maxDown() + d.plan.Spec.PullAhead
-	if d.plan.Spec.Before.WavePulled {
-		room = max(room, maxAtGates) // all of a wave pull, before any is touched
-	}
+	room := d.mostInHand()
 	switch {
 	case d.s.State != StateRunning:
 		d.wait(i, nil, "the rollout is %s", d.s.State)
@@ -206,7 +204,7 @@ func (d *decider) heldUp(i int) string {
 		return "the image is not on all robots of the wave yet"
 	}
 	full := d.noRoom(i, false)
-	if t := d.count(); full != "" && t.down == 0 && t.helpless > 0 {
+	if full != "" && d.onlyHelpless(i) {
 		d.pause("no robot may be touched before those that need an operator are put right")
 	}
 	return full
@@ -288,7 +286,7 @@ func (d *decider) verifying(i int) {
 	rs = d.lost(i)
 	d.probe(i)
 	gates := d.after(i)
-	window := time.Duration(d.plan.Spec.After.Window)
+	window := time.Duration(OrZero(d.plan.Spec.After.Window))
 	d.poll()
 	verdict := d.verdict(i, gates)
 	if verdict == Pass {
@@ -301,7 +299,11 @@ func (d *decider) verifying(i int) {
 			d.wakeBy(rs.PassAt.Add(window))
 			return
 		}
-		d.enter(i, StepDone, "all gates passed for %v", window)
+		passed := "all gates passed"
+		if window > 0 {
+			passed += fmt.Sprintf(" for %v", window)
+		}
+		d.enter(i, StepDone, "%s", passed)
 		return
 	}
 	if !rs.PassAt.IsZero() {

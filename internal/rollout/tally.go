@@ -1,7 +1,5 @@
 package rollout
 
-import "slices"
-
 // tally is what the limits need to know of all robots together.
 type tally struct {
 	openWave  int   // the first wave with a robot that has not ended, or that still soaks
@@ -62,7 +60,7 @@ func (d *decider) add(t *tally, i int) {
 		return
 	}
 	t.openWave = min(t.openWave, rp.Wave)
-	if step.Down() || d.lies(i) {
+	if d.isDown(i) {
 		t.down++
 		t.addGroups(rp)
 	}
@@ -77,16 +75,21 @@ func (d *decider) add(t *tally, i int) {
 	}
 }
 
+// isDown reports whether robot i may be without its container.
+func (d *decider) isDown(i int) bool { return d.step(i).Down() || d.lies(i) }
+
+func (d *decider) lies(i int) bool {
+	f, looked := d.facts.Robots[d.plan.Robots[i].Robot]
+	return looked && d.plan.lies(i, d.robot(i), f)
+}
+
 // lies reports whether robot i is tried again and was left without its old
 // container at work: it may be down before it is touched.
-func (d *decider) lies(i int) bool {
-	rs := d.robot(i)
+func (p *Plan) lies(i int, rs RobotStatus, f RobotFacts) bool {
 	if rs.Begun.IsZero() || rs.Step.Down() || rs.Step.Terminal() {
 		return false
 	}
-	f, looked := d.facts.Robots[d.plan.Robots[i].Robot]
-	c := f.inPlace(d.plan.Robots[i].Container)
-	return looked && (d.plan.midway(i, f) || !c.Running())
+	return p.midway(i, f) || !f.inPlace(p.Robots[i].Container).Running()
 }
 
 func (t *tally) addGroups(rp *RobotPlan) {
@@ -144,17 +147,21 @@ func (d *decider) noRoom(i int, rollback bool) string {
 			return "as many robots of " + l.Label + " " + value + " as may be are being replaced" + who
 		}
 	}
-	return ""
+	return d.fleetFull(i, rollback)
 }
 
-// elsewhere counts robots that other rollouts have down, and names the first.
+// elsewhere counts robots that other rollouts have down, and names the first. A
+// rollback waits neither for a person nor for another rollback's turn.
 func (d *decider) elsewhere(rollback bool, counts func(Elsewhere) bool) (n int, who string) {
 	for _, o := range d.facts.DownElsewhere {
-		if rollback && o.Helpless || !counts(o) {
+		if rollback && (o.Helpless || o.Undo) || !counts(o) {
 			continue
 		}
 		if n++; n == 1 {
 			who = ", robot " + o.Robot + " in rollout " + o.Rollout
+			if o.Undo {
+				who += ", which is to be rolled back"
+			}
 		}
 	}
 	return n, who
@@ -162,6 +169,4 @@ func (d *decider) elsewhere(rollback bool, counts func(Elsewhere) bool) (n int, 
 
 // selected reports whether the plan's selector has a robot, be it that the plan
 // leaves it out: the limit is over all of those.
-func (d *decider) selected(robot string) bool {
-	return slices.ContainsFunc(d.plan.Robots, func(rp RobotPlan) bool { return rp.Robot == robot })
-}
+func (d *decider) selected(robot string) bool { return d.index(robot) >= 0 }

@@ -27,7 +27,7 @@ type UndoInput struct {
 func NewUndo(in UndoInput) (Plan, error) {
 	was := &in.Plan
 	spec := was.Spec
-	spec.Waves, spec.Canary, spec.Soak, spec.Approval = nil, 0, 0, Approval{}
+	spec.Waves, spec.Canary, spec.Soak, spec.Approval = nil, new(0), 0, Approval{}
 	spec.KeepImages = true // the image that is taken back may be asked for again
 	spec.Note = "roll back rollout " + was.ID
 	if in.Reason != "" {

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 )
 
 // validate checks a spec that has its defaults. The error is a *FieldError.
@@ -15,14 +14,14 @@ func (s Spec) validate() error {
 		return fieldErrorf("image", "is missing")
 	case s.Robots == "":
 		return fieldErrorf("robots", "is missing; \"all\" means every robot")
-	case s.Canary < 0:
-		return fieldErrorf("canary", "%d is negative", s.Canary)
-	case s.Canary > 0 && len(s.Waves) > 0:
+	case OrZero(s.Canary) < 0:
+		return fieldErrorf("canary", "%d is negative", *s.Canary)
+	case OrZero(s.Canary) > 0 && len(s.Waves) > 0:
 		return fieldErrorf("canary", "is the first of the waves when waves are given")
 	case s.MaxUnavailable.Count < 0:
 		return fieldErrorf("max_unavailable", "%d: at least 1", s.MaxUnavailable.Count)
-	case s.PullAhead < 0:
-		return fieldErrorf("pull_ahead", "%d is negative", s.PullAhead)
+	case OrZero(s.PullAhead) < 0:
+		return fieldErrorf("pull_ahead", "%d is negative", *s.PullAhead)
 	case !slices.Contains([]OnFailure{RollBackRobot, RollBackWave, RollBackAll, PauseOnly}, s.OnFailure):
 		return fieldErrorf("on_failure", "%q is none of roll-back-robot, roll-back-wave, roll-back-all and pause", s.OnFailure)
 	case !slices.Contains([]Offline{OfflineSkip, OfflineWait, OfflineBlock}, s.Offline):
@@ -70,14 +69,13 @@ func (b Before) validate() error {
 const maxChecks = 8
 
 func (a After) validate(d Deadlines) error {
-	switch {
-	case a.MinRate < 0 || a.MinRate > 1:
-		return fieldErrorf("after.min_rate", "%v is not within 0 and 1", a.MinRate)
+	switch rate, window := OrZero(a.MinRate), OrZero(a.Window); {
+	case !(rate >= 0 && rate <= 1):
+		return fieldErrorf("after.min_rate", "%v is not within 0 and 1", rate)
 	case a.MaxRestarts < 0:
 		return fieldErrorf("after.max_restarts", "%d is negative", a.MaxRestarts)
-	case a.Window >= d.Verify:
-		return fieldErrorf("after.window", "%v does not fit into deadlines.verify, %v",
-			time.Duration(a.Window), time.Duration(d.Verify))
+	case window >= d.Verify:
+		return fieldErrorf("after.window", "%v does not fit into deadlines.verify, %v", window, d.Verify)
 	case len(a.Checks) > maxChecks:
 		return fieldErrorf("after.checks", "%d checks: at most %d", len(a.Checks), maxChecks)
 	}

@@ -22,12 +22,13 @@ func TestASpecThatMakesNoSenseNamesItsField(t *testing.T) {
 		"as it is":                {func(*Spec) {}, ""},
 		"no image":                {func(s *Spec) { s.Image = "" }, "image"},
 		"no robots":               {func(s *Spec) { s.Robots = "" }, "robots"},
-		"a negative canary":       {func(s *Spec) { s.Canary = -1 }, "canary"},
-		"a canary and waves":      {func(s *Spec) { s.Canary, s.Waves = 1, []Wave{"1"} }, "canary"},
-		"waves":                   {func(s *Spec) { s.Canary, s.Waves = 0, []Wave{"1", "50%"} }, ""},
-		"a wave of nobody":        {func(s *Spec) { s.Canary, s.Waves = 0, []Wave{"1", "0"} }, "waves[1]"},
+		"a negative canary":       {func(s *Spec) { s.Canary = new(-1) }, "canary"},
+		"a canary and waves":      {func(s *Spec) { s.Canary, s.Waves = new(1), []Wave{"1"} }, "canary"},
+		"waves":                   {func(s *Spec) { s.Canary, s.Waves = nil, []Wave{"1", "50%"} }, ""},
+		"no canary, and waves":    {func(s *Spec) { s.Canary, s.Waves = new(0), []Wave{"1", "50%"} }, ""},
+		"a wave of nobody":        {func(s *Spec) { s.Canary, s.Waves = nil, []Wave{"1", "0"} }, "waves[1]"},
 		"max unavailable":         {func(s *Spec) { s.MaxUnavailable = Robots(-1) }, "max_unavailable"},
-		"pull ahead":              {func(s *Spec) { s.PullAhead = -1 }, "pull_ahead"},
+		"pull ahead":              {func(s *Spec) { s.PullAhead = new(-1) }, "pull_ahead"},
 		"on failure":              {func(s *Spec) { s.OnFailure = "rollback" }, "on_failure"},
 		"offline":                 {func(s *Spec) { s.Offline = "ignore" }, "offline"},
 		"conflict":                {func(s *Spec) { s.Conflict = "steal" }, "conflict"},
@@ -44,11 +45,11 @@ func TestASpecThatMakesNoSenseNamesItsField(t *testing.T) {
 		"a window":                {func(s *Spec) { s.Before.Windows = []string{"22:00-05:00", "at night"} }, "before.windows[1]"},
 		"a time zone":             {func(s *Spec) { s.Before.TimeZone = "Berlin" }, "before.time_zone"},
 		"a zone that differs":     {func(s *Spec) { s.Before.TimeZone = "Local" }, "before.time_zone"},
-		"a rate in per cent":      {func(s *Spec) { s.After.MinRate = 80 }, "after.min_rate"},
-		"a negative rate":         {func(s *Spec) { s.After.MinRate = -1 }, "after.min_rate"},
+		"a rate in per cent":      {func(s *Spec) { s.After.MinRate = new(80.0) }, "after.min_rate"},
+		"a negative rate":         {func(s *Spec) { s.After.MinRate = new(-1.0) }, "after.min_rate"},
 		"restarts":                {func(s *Spec) { s.After.MaxRestarts = -1 }, "after.max_restarts"},
-		"a window as long":        {func(s *Spec) { s.After.Window = s.Deadlines.Verify }, "after.window"},
-		"a window that fits":      {func(s *Spec) { s.After.Window = s.Deadlines.Verify - 1 }, ""},
+		"a window as long":        {func(s *Spec) { s.After.Window = new(s.Deadlines.Verify) }, "after.window"},
+		"a window that fits":      {func(s *Spec) { s.After.Window = new(s.Deadlines.Verify - 1) }, ""},
 		"a topic without a name":  {func(s *Spec) { s.After.Topics = []TopicExpect{{Hz: 1}} }, "after.topics[0]"},
 		"a topic without a rate":  {func(s *Spec) { s.After.Topics = []TopicExpect{{Name: "scan", Hz: 1}, {Name: "odom"}} }, "after.topics[1]"},
 		"a node without a name":   {func(s *Spec) { s.After.Nodes = []string{"driver", ""} }, "after.nodes[1]"},
@@ -85,12 +86,12 @@ func TestDefaults(t *testing.T) {
 	s := Spec{}.withDefaults()
 	assert.Equal(t, Defaults, s)
 	given := Spec{
-		Canary: 3, MaxUnavailable: Share{Percent: 10}, PullAhead: 7, OnFailure: PauseOnly, Offline: OfflineBlock, Conflict: ConflictQueue,
-		After: After{Window: 1, MinRate: 0.1}, Deadlines: Deadlines{Pull: 1, Wait: 2, Replace: 3, Verify: 4, Rollback: 5},
+		Canary: new(3), MaxUnavailable: Share{Percent: 10}, PullAhead: new(7), OnFailure: PauseOnly, Offline: OfflineBlock, Conflict: ConflictQueue,
+		After: After{Window: new(Duration(1)), MinRate: new(0.1)}, Deadlines: Deadlines{Pull: 1, Wait: 2, Replace: 3, Verify: 4, Rollback: 5},
 		Before: s.Before,
 	}
 	assert.Equal(t, given, given.withDefaults())
-	assert.Zero(t, Spec{Waves: []Wave{"1"}}.withDefaults().Canary, "waves are given")
+	assert.Nil(t, Spec{Waves: []Wave{"1"}}.withDefaults().Canary, "waves are given")
 }
 
 func TestDurations(t *testing.T) {
@@ -116,7 +117,7 @@ func TestASpecIsReadStrictly(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, Spec{
 		Image: "registry/amr:2", Robots: "all", Waves: []Wave{"1", "10%", "hall=north"}, MaxUnavailable: Share{Percent: 20},
-		After: After{Window: Duration(30 * time.Second)},
+		After: After{Window: new(Duration(30 * time.Second))},
 	}, s)
 	for text, want := range map[string]string{
 		`{"image":"x","robot":"all"}`:        `unknown field "robot"`,

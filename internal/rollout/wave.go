@@ -93,8 +93,8 @@ func (p *Plan) cutWaves(robots map[string]*fleet.Robot) error {
 		}
 	}
 	waves := p.Spec.Waves
-	if len(waves) == 0 && p.Spec.Canary > 0 {
-		waves = []Wave{Wave(fmt.Sprint(p.Spec.Canary))}
+	if canary := OrZero(p.Spec.Canary); len(waves) == 0 && canary > 0 {
+		waves = []Wave{Wave(fmt.Sprint(canary))}
 	}
 	taken, wave := 0, 0
 	for _, w := range waves {

@@ -29,8 +29,9 @@ func TestWavesAreCut(t *testing.T) {
 		want   [][]string
 	}{
 		"the default canary":     {3, Spec{}, [][]string{{"r1"}, {"r2", "r3"}}},
-		"a canary of two":        {3, Spec{Canary: 2}, [][]string{{"r1", "r2"}, {"r3"}}},
-		"a canary of all":        {2, Spec{Canary: 5}, [][]string{{"r1", "r2"}}},
+		"a canary of two":        {3, Spec{Canary: new(2)}, [][]string{{"r1", "r2"}, {"r3"}}},
+		"a canary of all":        {2, Spec{Canary: new(5)}, [][]string{{"r1", "r2"}}},
+		"no canary":              {3, Spec{Canary: new(0)}, [][]string{{"r1", "r2", "r3"}}},
 		"one robot":              {1, Spec{}, [][]string{{"r1"}}},
 		"numbers":                {5, Spec{Waves: []Wave{"1", "3", "5"}}, [][]string{{"r1"}, {"r2", "r3"}, {"r4", "r5"}}},
 		"the rest is a wave":     {5, Spec{Waves: []Wave{"1", "3"}}, [][]string{{"r1"}, {"r2", "r3"}, {"r4", "r5"}}},

@@ -35,6 +35,7 @@ type world struct {
 
 	domainDown bool
 	elsewhere  []Elsewhere
+	fleetLimit int
 	bad        string // the first thing that must never happen
 
 	look func(id string, r *fleet.Robot) // what a test changes of how a robot looks
@@ -125,6 +126,7 @@ func (w *world) facts() Facts {
 // factsOf has the robots that are asked for.
 func (w *world) factsOf(needed func(i int) bool) Facts {
 	f := Facts{Since: w.since, Set: w.set, DomainOK: !w.domainDown, DownElsewhere: w.elsewhere, Robots: make(map[string]RobotFacts)}
+	f.FleetLimit = w.fleetLimit
 	for i, rp := range w.plan.Robots {
 		id := rp.Robot
 		s := w.robots[id]

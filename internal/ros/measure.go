@@ -95,6 +95,11 @@ func (f *Follower) slot(name string) topicSlot {
 		}
 	}
 	r := f.readers[name]
+	if r != nil {
+		if p := r.part.Load(); p != nil {
+			t.Role = string(p.role)
+		}
+	}
 	if r != nil && len(publishers) == 0 {
 		t.Type, t.Problem = r.typ, "nobody publishes it"
 	}

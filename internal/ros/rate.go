@@ -51,6 +51,13 @@ func (r *rate) rewind() {
 	r.n, r.low, r.rewound = 0, time.Time{}, r.usual > 0
 }
 
+// resume begins to count anew after a time in which nobody published: there is no
+// rate until enough has come.
+func (r *rate) resume() {
+	r.rewind()
+	r.hz = 0
+}
+
 // over is the rate over at least a window, or over all there is when that has
 // settled; false before.
 func (r *rate) over(now time.Time, window time.Duration) (hz float64, ok bool) {

@@ -27,6 +27,7 @@ type topicReader struct {
 	rate     rate
 	problems problems
 	problem  string // the gravest of problems
+	gone     bool   // it has no publishers, as last looked at
 	opened   time.Time
 	closed   bool      // it could not be made anew, and waits for the next look
 	unused   time.Time // since when nobody needs it
@@ -73,6 +74,7 @@ func (f *Follower) openWanted(now time.Time) {
 		f.suit(now, r, f.roleQoS(spec, publishers), publishers)
 	}
 	for topic, r := range f.readers {
+		r.published(len(f.graph.topics[topic]) > 0)
 		viewed := len(*r.streams.Load()) > 0
 		if viewed && !wanted[topic] {
 			f.suitStreams(now, r)
@@ -80,6 +82,15 @@ func (f *Follower) openWanted(now time.Time) {
 		f.unlatch(now, r, viewed)
 		f.closeUnwanted(now, r, wanted[topic] || viewed)
 	}
+}
+
+// published notes whether the topic has publishers. When they come back its rate
+// begins anew: the time between, as of a container that is replaced, is nobody's.
+func (r *topicReader) published(is bool) {
+	if is && r.gone {
+		r.rate.resume()
+	}
+	r.gone = !is
 }
 
 // suitStreams is suit for a reader that only streams need.

@@ -34,6 +34,7 @@ const (
 	FaultSilent Fault = "silent" // runs, and never joins the domain
 	FaultCrash  Fault = "crash"  // ends after a second
 	FaultMute   Fault = "mute"   // its nodes are there, its odometry is not
+	FaultFlat   Fault = "flat"   // its battery's state never comes
 )
 
 // Options describe a robot.
@@ -83,9 +84,9 @@ func FromEnvironment(get func(string) string) (Options, error) {
 		return o, fmt.Errorf("SIM_HZ: %d is more than %d", o.Hz, maxHz)
 	}
 	switch o.Fault {
-	case FaultNone, FaultSilent, FaultCrash, FaultMute:
+	case FaultNone, FaultSilent, FaultCrash, FaultMute, FaultFlat:
 	default:
-		return o, fmt.Errorf("SIM_FAULT: %q is none of silent, crash, mute", o.Fault)
+		return o, fmt.Errorf("SIM_FAULT: %q is none of silent, crash, mute, flat", o.Fault)
 	}
 	var err error
 	o.Security, err = Security(get)
@@ -155,7 +156,7 @@ func Run(ctx context.Context, o Options) error {
 		case <-time.After(time.Second):
 			return fmt.Errorf("robot %s: the simulated fault", o.ID)
 		}
-	case FaultNone, FaultMute:
+	case FaultNone, FaultMute, FaultFlat:
 	}
 	p, err := dds.Open(dds.Options{Domain: o.Domain, Config: dds.LoopbackConfig(), Security: o.Security, Log: o.Log})
 	if err != nil {
@@ -188,10 +189,14 @@ func (r *robot) nodes() []node {
 	if !r.NoMap {
 		localization.topics = append(localization.topics, topic{"map", &nav_msgs.OccupancyGrid{}, latched})
 	}
+	battery := node{"battery_monitor", []topic{{"battery_state", &sensor_msgs.BatteryState{}, telemetry}}}
+	if r.Fault == FaultFlat {
+		battery.topics = nil
+	}
 	return []node{
 		{"driver", []topic{{"diagnostics", &diagnostic_msgs.DiagnosticArray{}, telemetry}}},
 		localization,
-		{"battery_monitor", []topic{{"battery_state", &sensor_msgs.BatteryState{}, telemetry}}},
+		battery,
 	}
 }
 
@@ -252,8 +257,10 @@ func (r *robot) publish(ctx context.Context) error {
 			}
 		}
 		if n%hz == 0 {
-			if err := r.write("battery_state", r.battery(now)); err != nil {
-				return err
+			if r.Fault != FaultFlat {
+				if err := r.write("battery_state", r.battery(now)); err != nil {
+					return err
+				}
 			}
 			if err := r.write("diagnostics", r.diagnostics(now)); err != nil {
 				return err

@@ -802,6 +802,8 @@ export interface components {
             /** Format: date-time */
             last?: string;
             problem?: string;
+            /** @description For what the manager follows it, like battery; absent when it does not */
+            role?: string;
         };
         Container: {
             id: string;
@@ -936,6 +938,8 @@ export interface components {
             /** @description Robots in a terminal step */
             ended: number;
             spec: components["schemas"]["RolloutSpec"];
+            /** @description Robots that all rollouts together may have down at one time; absent where the manager sets no such limit */
+            fleet_limit?: number;
             /** @description Why nobody acts on it now */
             held?: string;
             /** @description The wave that waits for a person's approval */
@@ -992,7 +996,15 @@ export interface components {
             gates?: components["schemas"]["Gate"][];
             /** @description What an operator may do with it now */
             actions?: components["schemas"]["RolloutAction"][];
+            /** @description Expected again after the replacement, of a robot in hand and in a dry run */
+            topics?: components["schemas"]["TopicRate"][];
             preview?: components["schemas"]["RolloutPreview"];
+        };
+        TopicRate: {
+            name: string;
+            hz: number;
+            /** @description The spec asks for this rate; otherwise it is what the robot had, of which after.min_rate is asked */
+            listed?: boolean;
         };
         /** @description What a replacement would do to the robot's container; of a dry run */
         RolloutPreview: {
@@ -1030,7 +1042,7 @@ export interface components {
         };
         /** @description A number with a unit, like 90s or 15m0s */
         Duration: string;
-        /** @description Fields that are absent or zero take their defaults */
+        /** @description Fields that are absent take their defaults, and so do an empty text, a deadline of 0 and a max_unavailable of 0 */
         RolloutSpec: {
             /** @description Image reference with a tag or a digest */
             image: string;
@@ -1038,7 +1050,7 @@ export interface components {
             robots: string;
             container?: string;
             /**
-             * @description Robots of the first wave, when there are no waves
+             * @description Robots of the first wave, when there are no waves; with 0 there is one wave of all
              * @default 1
              */
             canary?: number;
@@ -1051,7 +1063,10 @@ export interface components {
                 label: string;
                 max: number;
             }[];
-            /** @default 1 */
+            /**
+             * @description Robots beyond max_unavailable that may pull and wait
+             * @default 1
+             */
             pull_ahead?: number;
             max_failures?: components["schemas"]["Share"];
             /**
@@ -1087,7 +1102,15 @@ export interface components {
                 min_free?: number;
             };
             after?: {
-                window?: components["schemas"]["Duration"];
+                /**
+                 * @description For how long all gates must pass without a break, like 30s; 0s is once
+                 * @default 5s
+                 */
+                window?: string;
+                /**
+                 * @description Share of its usual rate that a topic must reach again; 0 asks that it is published
+                 * @default 0.8
+                 */
                 min_rate?: number;
                 max_restarts?: number;
                 /** @description Expected besides those that were there before */
@@ -1106,6 +1129,7 @@ export interface components {
                     timeout?: components["schemas"]["Duration"];
                 }[];
                 skip_nodes?: boolean;
+                /** @description Do not ask that the topics that the robot published right before reach their rate */
                 skip_topics?: boolean;
                 skip_diagnostics?: boolean;
             };

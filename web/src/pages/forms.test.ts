@@ -4,7 +4,7 @@ import { age, bytes, degrees, duration, fixed, hertz, shortDigest, shortImage } 
 import { changed, formatRoute, parseRoute } from "../ui/route";
 import { checkOf } from "./checktext";
 import { emptyForm, type Form, notANumber, specOf } from "./rolloutform";
-import { kindCounts } from "./rolloutsteps";
+import { atATime, kindCounts } from "./rolloutsteps";
 
 describe("route", () => {
   it.each([
@@ -50,6 +50,17 @@ describe("specOf", () => {
       canary: 2,
       before: { moving: true, min_battery: 0.4 },
       after: { window: "30s" },
+    });
+  });
+
+  it("says a zero that was typed", () => {
+    const zeros = { ...emptyForm, image: "amr:2", canary: "0", pullAhead: "0", window: "0s", minRate: "0" };
+    expect(specOf(zeros)).toEqual({
+      image: "amr:2",
+      robots: "all",
+      canary: 0,
+      pull_ahead: 0,
+      after: { window: "0s", min_rate: 0 },
     });
   });
 
@@ -131,6 +142,14 @@ describe("specOf", () => {
     expect(notANumber({ ...emptyForm, topics: "scan=10, odom=fast" })?.field).toBe("after.topics");
     expect(notANumber(emptyForm)).toBeUndefined();
     expect(notANumber({ ...emptyForm, minRate: "most" })?.field).toBe("after.min_rate");
+  });
+});
+
+describe("atATime", () => {
+  it("says both limits", () => {
+    const spec = { image: "amr:2", robots: "all", max_unavailable: "10%" };
+    expect(atATime({ spec })).toBe("10% at a time");
+    expect(atATime({ spec, fleet_limit: 5 })).toBe("10% at a time, and 5 of the whole fleet");
   });
 });
 

@@ -1,8 +1,9 @@
 // What a dry run answers: the plan with its digest, its waves and its names.
 import type { JSX } from "preact";
 import type { Rollout, RolloutPreview, RolloutRobot } from "../api/types";
-import { count } from "../ui/format";
+import { count, hertz } from "../ui/format";
 import { app } from "./app";
+import { atATime } from "./rolloutsteps";
 
 /** Robots that take part, by wave. */
 export function waves(r: Rollout): Map<number, RolloutRobot[]> {
@@ -13,6 +14,12 @@ export function waves(r: Rollout): Map<number, RolloutRobot[]> {
 
 export function takingPart(r: Rollout): RolloutRobot[] {
   return r.robots.filter((x) => x.step !== "skipped");
+}
+
+/** The topics that are expected again, with their rates. */
+function measuredBy(r: RolloutRobot): string {
+  const topics = (r.topics ?? []).map((t) => `${t.name} ${hertz(t.hz)}`);
+  return topics.length === 0 ? "" : `; expected again: ${topics.join(", ")}`;
 }
 
 function nameOf(r: RolloutRobot): string {
@@ -101,7 +108,7 @@ export function PlanView({ plan }: { plan: Rollout }): JSX.Element {
         <strong>{count(part.length, "robot")}</strong>
         {` will run `}
         <code>{plan.image.ref}</code>
-        {`, in ${count(plan.waves, "wave")}, at most ${plan.spec.max_unavailable ?? 1} at a time.`}
+        {`, in ${count(plan.waves, "wave")}, at most ${atATime(plan)}.`}
       </p>
       <p>
         <span class="muted">Digest </span>
@@ -113,11 +120,15 @@ export function PlanView({ plan }: { plan: Rollout }): JSX.Element {
           <li key={wave} class="card" aria-label={`Wave ${wave}`}>
             <h3>
               {`Wave ${wave}`}
-              <span class="muted">{` · ${count(robots.length, "robot")}${wave === 0 ? ", the canary" : ""}`}</span>
+              <span class="muted">{` · ${count(robots.length, "robot")}${wave === 0 && plan.waves > 1 ? ", the canary" : ""}`}</span>
             </h3>
             <ul class="chips">
               {robots.map((r) => (
-                <li key={r.robot} class="tag" title={`${r.container} on ${r.engine}, from ${r.from.ref}`}>
+                <li
+                  key={r.robot}
+                  class="tag"
+                  title={`${r.container} on ${r.engine}, from ${r.from.ref}${measuredBy(r)}`}
+                >
                   {r.robot}
                   {nameOf(r) !== r.robot && <span class="muted">{nameOf(r)}</span>}
                 </li>

@@ -11,7 +11,7 @@ import { app } from "./app";
 import { ConfirmAction } from "./confirm";
 import { dangerous, names, roleFor, unfit, wholeActions } from "./rolloutactions";
 import { RobotTable } from "./rolloutrobots";
-import { kindCounts, stateTone } from "./rolloutsteps";
+import { atATime, kindCounts, stateTone } from "./rolloutsteps";
 
 /** Why an action cannot be taken now. */
 function because(r: Rollout, action: RolloutAction): string | undefined {
@@ -99,7 +99,7 @@ function Facts({ r }: { r: Rollout }): JSX.Element {
         <code title={r.image.digest}>{shortDigest(r.image.digest)}</code>
       </dd>
       <dt>Robots</dt>
-      <dd>{`${r.spec.robots} in ${count(r.waves, "wave")}, at most ${r.spec.max_unavailable ?? 1} at a time`}</dd>
+      <dd>{`${r.spec.robots} in ${count(r.waves, "wave")}, at most ${atATime(r)}`}</dd>
       <dt>Created</dt>
       <dd>
         <Ago at={r.created_at} />

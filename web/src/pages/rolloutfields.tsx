@@ -101,12 +101,12 @@ function Pace(p: FieldProps): JSX.Element {
     <details open={has(p.refusal, fields)}>
       <summary>Pace and failures</summary>
       <div class="fields">
-        <Input {...p} name="canary" field="canary" label="Canary robots" placeholder="1" numeric />
+        <Input {...p} name="canary" field="canary" label="Canary robots" placeholder="1" hint="0: one wave" numeric />
         <Input {...p} name="waves" field="waves" label="Waves" placeholder="1, 10%, 50%" hint="instead of a canary" />
         <Input {...p} name="soak" field="soak" label="Soak" placeholder="none" hint="how long a wave rests" />
         <Input {...p} name="maxUnavailable" field="max_unavailable" label="At one time" placeholder="1" hint="or 10%" />
         <Input {...p} name="maxPer" field="max_per" label="At one time by label" placeholder="station=1" />
-        <Input {...p} name="pullAhead" field="pull_ahead" label="Pull ahead" placeholder="1" numeric />
+        <Input {...p} name="pullAhead" field="pull_ahead" label="Pull ahead" placeholder="1" hint="0: none" numeric />
         <Input {...p} name="maxFailures" field="max_failures" label="Failures allowed" placeholder="0" hint="or 5%" />
         <Choice {...p} name="onFailure" label="On a failure" options={onFailure} />
         <Choice {...p} name="offline" label="A robot that is offline" options={offline} />
@@ -158,8 +158,23 @@ function GateFields(p: FieldProps): JSX.Element {
           hint="several with semicolons"
         />
         <Input {...p} name="timeZone" field="before.time_zone" label="Time zone" placeholder="UTC" />
-        <Input {...p} name="window" field="after.window" label="Verify for" placeholder="5s" hint="like 30s or 2m" />
-        <Input {...p} name="minRate" field="after.min_rate" label="Topic rate at least, %" placeholder="80" numeric />
+        <Input
+          {...p}
+          name="window"
+          field="after.window"
+          label="Verify for"
+          placeholder="5s"
+          hint="like 30s or 2m; 0s: once"
+        />
+        <Input
+          {...p}
+          name="minRate"
+          field="after.min_rate"
+          label="Topic rate at least, %"
+          placeholder="80"
+          hint="0: any"
+          numeric
+        />
         <Check {...p} name="moving" label="Also while it drives" />
         <Check {...p} name="charging" label="Only while charging" />
         <Check {...p} name="wavePulled" label="Only when the whole wave has pulled" />

@@ -1,5 +1,5 @@
 // The steps and states of a rollout, in what they mean for the eye. Pure.
-import type { Outcome, RolloutState, RolloutStep } from "../api/types";
+import type { Outcome, Rollout, RolloutState, RolloutStep } from "../api/types";
 
 /** Steps by how far they are: done well, in hand, bad, left out, not begun. */
 export type StepKind = "done" | "busy" | "bad" | "skipped" | "queued";
@@ -89,4 +89,10 @@ export function kindCounts(counts: Readonly<Record<string, number | undefined>>)
     const count = n.get(k) ?? 0;
     return count > 0 ? [[k, count]] : [];
   });
+}
+
+/** How many robots may be down, of the rollout's own and of all. */
+export function atATime(r: Pick<Rollout, "spec" | "fleet_limit">): string {
+  const own = `${r.spec.max_unavailable ?? 1} at a time`;
+  return r.fleet_limit === undefined ? own : `${own}, and ${r.fleet_limit} of the whole fleet`;
 }
