@@ -104,6 +104,37 @@ func TestRatesAreLearnedWhenARobotIsTouched(t *testing.T) {
 	assert.Equal(t, StateCompleted, w.status.State, w.status.Reason)
 }
 
+// A topic that comes, and of which too few samples have come to tell its rate, lets the
+// window begin and not end; at the deadline it has no rate.
+func TestARateThatIsNotKnownYetHoldsTheEndOfTheWindow(t *testing.T) {
+	for known, want := range map[bool]Step{true: StepDone, false: StepRolledBack} {
+		w := newWorld(1, Spec{})
+		w.speaks(1, 0)
+		counted := false
+		look := w.look
+		w.look = func(id string, r *fleet.Robot) {
+			look(id, r)
+			if t := &r.Topics[len(r.Topics)-1]; w.robots[id].newRuns {
+				t.Last = w.now
+				if counted {
+					t.Hz = 1
+				}
+			}
+		}
+		w.until(t, "r1", StepVerifying)
+		w.advance(8 * time.Second)
+		rs := w.status.Robot("r1")
+		require.Equal(t, StepVerifying, rs.Step)
+		require.Equal(t, "topic /r1/battery_state: it comes, and its rate is not known yet", w.last.Why["r1"].Text)
+		if counted = known; known {
+			w.advance(time.Second)
+			require.Equal(t, "all gates passed for 5s", w.status.Robot("r1").Reason)
+		}
+		w.advance(time.Minute)
+		assert.Equal(t, want, w.status.Robot("r1").Step)
+	}
+}
+
 // A runner that has just begun does not know how fast topics come: it takes what was
 // seen when the plan was made.
 func TestARunnerThatHasJustBegunTakesTheRatesOfThePlan(t *testing.T) {

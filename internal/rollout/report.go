@@ -64,6 +64,8 @@ type Gate struct {
 	Name    string  `json:"name"` // "container", "nodes", "topic /robot1/odom", "stationary" …
 	Outcome Outcome `json:"outcome"`
 	Reason  string  `json:"reason"` // in words, with the figures
+	// counting: it passes so far, and cannot tell before more samples have come.
+	counting bool
 }
 
 // Outcome is what a gate answers. No data is inconclusive, never a pass.

@@ -196,13 +196,16 @@ func (s *schedule) tooMany(down int) string {
 	return ""
 }
 
-// decide lets Next decide twice and looks at what it decided.
+// decide lets Next decide, now and then twice, and looks at what it decided.
 func (s *schedule) decide() string {
 	w := s.w
-	facts, before, wishes := w.facts(), w.status.clone(), w.wishes
-	all := Next(w.plan, w.status, wishes, facts, w.now)
-	if again := Next(w.plan, w.status, wishes, facts, w.now); !reflect.DeepEqual(all, again) {
-		return fmt.Sprintf("the same input gave\n%+v\nand\n%+v", all, again)
+	before, wishes := w.status.clone(), w.wishes
+	if s.IntN(4) == 0 { // so many schedules find it all the same
+		facts := w.facts()
+		all := Next(w.plan, w.status, wishes, facts, w.now)
+		if again := Next(w.plan, w.status, wishes, facts, w.now); !reflect.DeepEqual(all, again) {
+			return fmt.Sprintf("the same input gave\n%+v\nand\n%+v", all, again)
+		}
 	}
 	w.decide() // with the facts that are needed only
 	return s.unsafe(before, wishes)
@@ -211,7 +214,7 @@ func (s *schedule) decide() string {
 // unsafe says what of the last decision must never be, "" when all is well.
 func (s *schedule) unsafe(before Status, wishes []Wish) string {
 	w := s.w
-	if before.State.Terminal() && !reflect.DeepEqual(before, w.status) {
+	if before.State.Terminal() && !before.same(w.status) {
 		return fmt.Sprintf("a terminal rollout changed: %+v → %+v", before, w.status)
 	}
 	down, perStation := 0, make(map[string]int)
@@ -258,8 +261,11 @@ func (s *schedule) unsafe(before Status, wishes []Wish) string {
 
 // granted are the actions on robots that were wished for and are taken in.
 func (s *schedule) granted(before Status, wishes []Wish) map[string]map[Action]bool {
-	d := &decider{plan: &s.w.plan, facts: s.w.facts(), now: s.w.now, s: before.clone()}
 	m := make(map[string]map[Action]bool)
+	if len(wishes) == 0 {
+		return m
+	}
+	d := &decider{plan: &s.w.plan, facts: s.w.facts(), now: s.w.now, s: before.clone()}
 	for _, wi := range wishes {
 		refused := len(d.refused)
 		if d.takeWish(wi); len(d.refused) > refused || wi.Robot == "" {
@@ -320,7 +326,7 @@ func (s *schedule) healAndFinish() string {
 		s.answer()
 		before := w.status.clone()
 		w.advanceBy(40*time.Second, 4*time.Second)
-		if len(w.plan.Spec.Before.Windows) > 0 && reflect.DeepEqual(before, w.status.clone()) {
+		if len(w.plan.Spec.Before.Windows) > 0 && before.same(w.status) {
 			w.now = w.now.Add(20 * time.Minute) // it waits for its window
 			if w.plan.Spec.Before.Windows[0] == "12:01-12:03" && w.now.Hour() != 12 {
 				y, m, d := w.now.Date()

@@ -215,7 +215,7 @@ func (s *script) settle() {
 		before := s.status.clone()
 		s.decide()
 		s.trace.decision(s.world, before, s.looks)
-		idle := reflect.DeepEqual(before, s.status.clone())
+		idle := before.same(s.status)
 		for _, rp := range s.plan.Robots {
 			if s.robots[rp.Robot].busy != nil && !s.looks[rp.Robot].slow {
 				s.end(rp.Robot, nil)

@@ -299,6 +299,10 @@ func (d *decider) verifying(i int) {
 			d.wakeBy(rs.PassAt.Add(window))
 			return
 		}
+		if at := slices.IndexFunc(gates, func(g Gate) bool { return g.counting }); at >= 0 {
+			d.wait(i, gates, "%s: %s", gates[at].Name, gates[at].Reason)
+			return
+		}
 		passed := "all gates passed"
 		if window > 0 {
 			passed += fmt.Sprintf(" for %v", window)

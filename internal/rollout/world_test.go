@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"time"
 
@@ -269,7 +268,7 @@ func (w *world) settle() {
 	for range 1000 {
 		before := w.status.clone()
 		w.decide()
-		idle := reflect.DeepEqual(before, w.status.clone())
+		idle := before.same(w.status)
 		for _, rp := range w.plan.Robots {
 			if w.robots[rp.Robot].busy != nil {
 				w.finish(rp.Robot, w.effect(rp.Robot))

@@ -37,7 +37,7 @@ func (r *rate) tick(now time.Time, total uint64) {
 	// The window fits the usual rate, so that a topic that falls silent shows it
 	// at once.
 	hz, ok := r.over(now, rateShort)
-	if expected := max(r.usual, hz); expected*rateShort.Seconds() < rateEnough {
+	if seldom(max(r.usual, hz)) {
 		hz, ok = r.over(now, rateLong)
 	}
 	if ok {
@@ -51,12 +51,18 @@ func (r *rate) rewind() {
 	r.n, r.low, r.rewound = 0, time.Time{}, r.usual > 0
 }
 
-// resume begins to count anew after a time in which nobody published: there is no
-// rate until enough has come.
+// resume begins to count anew after a time in which nobody published, what comes so
+// seldom that this time would be in its rate for long: there is none until enough
+// has come.
 func (r *rate) resume() {
-	r.rewind()
-	r.hz = 0
+	if seldom(max(r.usual, r.hz)) {
+		r.rewind()
+		r.hz = 0
+	}
 }
+
+// seldom reports whether the short window has too few samples to tell a rate.
+func seldom(hz float64) bool { return hz*rateShort.Seconds() < rateEnough }
 
 // over is the rate over at least a window, or over all there is when that has
 // settled; false before.

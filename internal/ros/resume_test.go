@@ -41,6 +41,27 @@ func TestARateBeginsAnewWithItsPublishers(t *testing.T) {
 	})
 }
 
+// What comes often tells its new rate soon enough, and goes on at once.
+func TestARateThatIsHighGoesOnWithItsPublishers(t *testing.T) {
+	bubble(t, func(h *house, _ *robot) {
+		publish := func(seconds int) {
+			r := h.robot("/robot2")
+			r.advertise("odom", "nav_msgs/msg/Odometry", plain)
+			for range seconds * 10 {
+				settled(100 * time.Millisecond)
+				r.write("odom", odometry("odom", 1, 1, 0, 1))
+			}
+			r.p.Leave()
+		}
+		publish(20)
+		settled(300 * time.Millisecond)
+		publish(1)
+		got, _ := h.registry.Robot("robot2")
+		topic, _ := got.Topic("/robot2/odom")
+		assert.Greater(t, topic.Hz, 7.0)
+	})
+}
+
 // A topic says for what it is followed; what is only looked at is not.
 func TestATopicTellsItsRole(t *testing.T) {
 	bubble(t, func(h *house, r *robot) {
