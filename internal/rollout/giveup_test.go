@@ -74,3 +74,30 @@ func TestARobotLeftForAnOperatorIsRolledBack(t *testing.T) {
 	_, err = NewUndo(in)
 	assert.ErrorContains(t, err, "already runs")
 }
+
+// A robot that is down and tried again takes the place of one that is down: those
+// that wait in hand for that place must not keep it out.
+func TestARobotThatIsTriedAgainWhileItIsDownGoesFirst(t *testing.T) {
+	w := newWorld(3, Spec{Waves: []Wave{"3"}, MaxFailures: Robots(3), PullAhead: new(1)})
+	w.robots["r2"].moving, w.robots["r3"].moving = true, true // they wait at their gates
+	r := w.robots["r1"]
+	r.silentNew, r.crashNew = true, true
+	r.fail[VerbRollback] = []Result{{Err: "device or resource busy", Fatal: true}}
+	w.until(t, "r1", StepNeedsOperator)
+	for _, waiting := range []string{"r2", "r3"} {
+		w.until(t, waiting, StepWaiting)
+	}
+	require.False(t, r.oldRuns || r.newRuns)
+	r.silentNew, r.crashNew = false, false
+	w.robots["r2"].moving, w.robots["r3"].moving = false, false
+	w.advance(time.Minute)
+	require.Equal(t, StatePaused, w.status.State)
+	w.wish(ActionRetry, "r1", "bob", "the plug is in again")
+	w.wish(ActionResume, "", "bob", "")
+	for end := w.now.Add(10 * time.Minute); w.status.Robot("r1").Step != StepDone; w.advance(500 * time.Millisecond) {
+		require.Equal(t, StepWaiting, w.status.Robot("r2").Step, "one may be down")
+		require.Less(t, w.now, end)
+	}
+	w.advance(10 * time.Minute)
+	assert.Equal(t, StateCompleted, w.status.State, w.status.Reason)
+}

@@ -55,7 +55,7 @@ func (d *decider) queued(i int) {
 	case d.runsAlready(i) && !d.successorRuns(i):
 		d.enter(i, StepSkipped, "already runs %s", d.plan.image(i).Digest)
 	case d.away(i):
-	case !d.count().room(rp.Wave, room):
+	case !d.lies(i) && !d.count().room(rp.Wave, room): // those in hand may wait for one that lies
 		d.wait(i, nil, "as many robots as may be (%d) are in hand", room)
 	default:
 		d.lock(i)

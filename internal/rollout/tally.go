@@ -78,9 +78,10 @@ func (d *decider) add(t *tally, i int) {
 // isDown reports whether robot i may be without its container.
 func (d *decider) isDown(i int) bool { return d.step(i).Down() || d.lies(i) }
 
+// lies is Plan.lies. Of a robot that is just now to be tried again there are no facts
+// yet: it may be down.
 func (d *decider) lies(i int) bool {
-	f, looked := d.facts.Robots[d.plan.Robots[i].Robot]
-	return looked && d.plan.lies(i, d.robot(i), f)
+	return d.plan.lies(i, d.robot(i), d.facts.Robots[d.plan.Robots[i].Robot])
 }
 
 // lies reports whether robot i is tried again and was left without its old
