@@ -7,7 +7,7 @@
 
 /* The pause between two wakes for telemetry: a wake of Go costs as much as ten
    samples. */
-#define PAUSE_NS 4000000
+#define PAUSE_NS 3000000
 #define DIRECT_MAX 8 /* samples that a listener takes at once; mostly there is one */
 #define RING_LARGEST (RING_SIZE / 8)
 
