@@ -59,10 +59,10 @@ test-newest: ## internal/docker's tests on the newest Docker Engine, with both i
 check: ## format, lint, generated files, web lint and types
 	@deploy/install.sh check
 	@$(MAKE) --no-print-directory web/node_modules/.installed
-	@test -z "$$(gofumpt -l cmd internal msgs sim web/*.go | tee /dev/stderr)"
+	@test -z "$$(gofumpt -l cmd internal msgs sim web/*.go | tee -a /dev/stderr)"
 	golangci-lint run ./...
 	go mod tidy -diff
-	@cd cmd/muster-rclgo && test -z "$$(go mod tidy -e -diff 2>/dev/null | tee /dev/stderr)" # -e: rclgo is not listed there
+	@cd cmd/muster-rclgo && test -z "$$(go mod tidy -e -diff 2>/dev/null | tee -a /dev/stderr)" # -e: rclgo is not listed there
 	go generate ./msgs/...
 	@git diff --exit-code --stat -- msgs || { echo "make check: go generate changed msgs"; exit 1; }
 	shellcheck deploy/*.sh .ci/run

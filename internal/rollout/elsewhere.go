@@ -37,13 +37,14 @@ func downElsewhere(reg *fleet.Registry, id string, all []*Stored, holds map[stri
 func (st *Stored) takes(reg *fleet.Registry, i int, holds map[string]*Hold, now time.Time) (Elsewhere, bool) {
 	robot := st.Plan.Robots[i].Robot
 	rs := st.Status.Robots[robot]
-	if rs.Step == StepDone && rs.Tidy {
-		return Elsewhere{}, false
+	d := &decider{plan: &st.Plan, s: st.Status, now: now}
+	if rs.Step == StepDone && (rs.Tidy || !d.undoes(i)) {
+		return Elsewhere{}, false // most of them: they need not be looked up
 	}
 	r, known := reg.Robot(robot)
 	f := RobotFacts{Known: known, Robot: r, Hold: holds[robot]}
-	d := &decider{plan: &st.Plan, s: st.Status, now: now, facts: Facts{Robots: map[string]RobotFacts{robot: f}}}
+	d.facts.Robots = map[string]RobotFacts{robot: f}
 	o := Elsewhere{Robot: robot, Rollout: st.Plan.ID, Labels: r.Labels, Helpless: rs.Step == StepNeedsOperator}
-	o.Undo = rs.Step == StepDone && d.undoes(i) && d.objection(i) == ""
+	o.Undo = rs.Step == StepDone && d.objection(i) == ""
 	return o, o.Helpless || o.Undo || rs.Step.Down() || known && st.Plan.lies(i, rs, f)
 }

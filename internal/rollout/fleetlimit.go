@@ -1,9 +1,6 @@
 package rollout
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // fleetLimit is how many robots of those that are known now may be down at one time,
 // 0 when there is no such limit.
@@ -52,7 +49,16 @@ func (d *decider) fleetFull(i int, rollback bool) string {
 
 // index is the place of a robot in the plan, -1 when it is none of it.
 func (d *decider) index(robot string) int {
-	return slices.IndexFunc(d.plan.Robots, func(rp RobotPlan) bool { return rp.Robot == robot })
+	if d.places == nil {
+		d.places = make(map[string]int, len(d.plan.Robots))
+		for i := range d.plan.Robots {
+			d.places[d.plan.Robots[i].Robot] = i
+		}
+	}
+	if i, is := d.places[robot]; is {
+		return i
+	}
+	return -1
 }
 
 // mostInHand is how many robots may be between their lease and their end: those

@@ -47,8 +47,9 @@ type decider struct {
 	refused  []string
 	wake     time.Time
 	why      map[string]Waiting
-	locking  map[int]bool // robots whose lease is asked for in this decision
-	counted  *tally       // nil after a change
+	locking  map[int]bool   // robots whose lease is asked for in this decision
+	counted  *tally         // nil after a change
+	places   map[string]int // of the plan's robots, by id; nil until asked for
 }
 
 // each calls do for the robots that stand in a step when their turn comes,
